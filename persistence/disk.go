@@ -39,7 +39,7 @@ func OpenDisk(c Config) (*Disk, error) {
 	if err := c.Validate(); err != nil {
 		return nil, err
 	}
-	if err := c.FS.MkdirAll(c.Dir, 0o755); err != nil {
+	if err := makeDir(c.FS, c.Dir); err != nil {
 		return nil, fmt.Errorf("make %s: %w", c.Dir, err)
 	}
 	lock, err := c.FS.Lock(c.FS.PathJoin(c.Dir, lockFile))
@@ -62,7 +62,7 @@ func (d *Disk) open() error {
 		return err
 	}
 	if !made {
-		if err := errors.Join(syncDir(d.config.FS, d.config.Dir), d.config.writeIdentity(true)); err != nil {
+		if err := d.config.writeIdentity(true); err != nil {
 			return err
 		}
 	}

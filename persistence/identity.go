@@ -48,7 +48,7 @@ func (c Config) claim() (made bool, err error) {
 	case err != nil:
 		return false, err
 	case id == nil:
-		return false, c.writeIdentity(false)
+		return false, errors.Join(syncDir(c.FS, c.FS.PathDir(c.Dir)), c.writeIdentity(false))
 	case id.Format > diskFormat:
 		return false, fmt.Errorf("%w: %s has format %d, this program reads %d: use a newer program",
 			ErrNewer, c.Dir, id.Format, diskFormat)
@@ -116,6 +116,23 @@ func writeFile(fs vfs.FS, path string, text []byte) error {
 		err = f.Sync()
 	}
 	return errors.Join(err, f.Close())
+}
+
+// makeDir makes the directory and those above it, and makes their names durable.
+func makeDir(fs vfs.FS, path string) error {
+	if _, err := fs.Stat(path); err == nil {
+		return nil
+	}
+	above := fs.PathDir(path)
+	if above != path {
+		if err := makeDir(fs, above); err != nil {
+			return err
+		}
+	}
+	if err := fs.MkdirAll(path, 0o755); err != nil {
+		return err
+	}
+	return syncDir(fs, above)
 }
 
 func syncDir(fs vfs.FS, path string) error {
