@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
 // BenchmarkPropose measures one shard of one voter on a real disk: each proposer
@@ -54,6 +55,23 @@ func BenchmarkPebble(b *testing.B) {
 				must(b, d.db.Set(key, make([]byte, 128), pebble.Sync))
 			})
 		})
+	}
+}
+
+// BenchmarkPump is a simulator's step: one batch through the core in one thread, on
+// a file system in memory.
+func BenchmarkPump(b *testing.B) {
+	c := memoryConfig(vfs.NewCrashableMem())
+	c.MemTableBytes = Default().MemTableBytes
+	d, g := openOne(b, c)
+	defer d.Close()
+	var events []Event
+	n := uint64(0)
+	for b.Loop() {
+		n++
+		must(b, g.Propose(benchBatch(g.Term(), 1, n)))
+		must(b, d.Pump())
+		events = g.Events(events[:0])
 	}
 }
 

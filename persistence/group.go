@@ -334,7 +334,7 @@ func (g *Group) applyAll(b *pebble.Batch) error {
 }
 
 // apply applies one entry. The first of its own term lets a leader load.
-func (g *Group) apply(t diskTable, e *raftpb.Entry) error {
+func (g *Group) apply(t *diskTable, e *raftpb.Entry) error {
 	if e.GetType() != raftpb.EntryNormal {
 		return fmt.Errorf("%w: of type %v, which this version can't apply", ErrCorrupt, e.GetType())
 	}
@@ -351,7 +351,7 @@ func (g *Group) apply(t diskTable, e *raftpb.Entry) error {
 	return decodeEntry(e.GetData(), func(c command) error { return g.applyCommand(t, e.GetTerm(), c, mine) })
 }
 
-func (g *Group) applyCommand(t diskTable, term uint64, c command, mine bool) (err error) {
+func (g *Group) applyCommand(t *diskTable, term uint64, c command, mine bool) (err error) {
 	var rows []Placed
 	var refused error
 	if c.batch != nil {
