@@ -62,7 +62,6 @@ func BenchmarkPebble(b *testing.B) {
 // a file system in memory.
 func BenchmarkPump(b *testing.B) {
 	c := memoryConfig(vfs.NewCrashableMem())
-	c.MemTableBytes = Default().MemTableBytes
 	d, g := openOne(b, c)
 	defer d.Close()
 	var events []Event
