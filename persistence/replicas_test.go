@@ -90,7 +90,9 @@ func TestReplicasAgree(t *testing.T) {
 
 	n.cut[old] = true
 	alone := following(first.Version, term, "taken alone")
-	n.propose(old, alone)
+	for range 6 { // a longer log than the others will have
+		n.propose(old, alone)
+	}
 	n.groups[old].ReadIndex(1)
 	now := n.leader()
 	if now == old || n.groups[now].Term() <= term {
@@ -121,9 +123,16 @@ func TestReplicasAgree(t *testing.T) {
 	n.alike(second.Version)
 }
 
+// alike checks that all replicas have the same state and the same log.
 func (n *trio) alike(want Version) {
 	n.t.Helper()
 	for i, g := range n.groups {
+		for index := uint64(bootIndex); index <= n.groups[0].log.last; index++ {
+			got, err := g.log.Term(index)
+			if want, _ := n.groups[0].log.Term(index); got != want || err != nil || g.log.last != n.groups[0].log.last {
+				n.t.Fatalf("replica %d: entry %d of %d has term %d, not %d: %v", i+1, index, g.log.last, got, want, err)
+			}
+		}
 		s, err := g.Load(ana)
 		if err != nil || s.Version != want || len(s.Tail) != 2 || string(s.Tail[1]) != "by the second leader" {
 			n.t.Errorf("replica %d: %v %q %v", i+1, s.Version, s.Tail, err)
