@@ -2,6 +2,7 @@ package persistence
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 	"sort"
 
@@ -81,8 +82,8 @@ func (m *Memory) Propose(b *Batch) error {
 	if err := b.check(); err != nil {
 		return err
 	}
-	if len(m.events) >= MaxPending {
-		return ErrOverloaded
+	if err := m.admit(); err != nil {
+		return err
 	}
 	rows, refused, _ := m.clock.applyBatch(m, m.term, b, nil)
 	m.events = append(m.events, Event{Applied: &Applied{Actor: b.Actor, Version: b.Version, Err: refused}})
@@ -95,11 +96,19 @@ func (m *Memory) Ingest(nowMs int64, rows []Row) error {
 	if err := checkIngest(nowMs, rows); err != nil {
 		return err
 	}
-	if len(m.events) >= MaxPending {
-		return ErrOverloaded
+	if err := m.admit(); err != nil {
+		return err
 	}
 	placed, _ := m.clock.applyIngest(m, nowMs, rows, make([]Placed, 0, len(rows)))
 	m.tell(placed)
+	return nil
+}
+
+// admit refuses what would queue more events than a Log may.
+func (m *Memory) admit() error {
+	if len(m.events) >= MaxPending {
+		return fmt.Errorf("%w: %d events were not fetched", ErrOverloaded, len(m.events))
+	}
 	return nil
 }
 
@@ -111,8 +120,8 @@ func (m *Memory) tell(rows []Placed) {
 
 // ReadIndex implements Log.
 func (m *Memory) ReadIndex(token uint64) error {
-	if len(m.events) >= MaxPending {
-		return ErrOverloaded
+	if err := m.admit(); err != nil {
+		return err
 	}
 	m.events = append(m.events, Event{Read: &Read{Token: token}})
 	return nil
