@@ -15,7 +15,7 @@ var rewrite = flag.Bool("rewrite", false, "write testdata/format1.txt anew")
 
 // TestFormatOfTables holds all keys and values that one batch and one ingest leave
 // to those in testdata/format1.txt: what this version wrote, every later one reads.
-// docs/FORMATS-persistence.md explains them.
+// docs/FORMATS.md explains them.
 func TestFormatOfTables(t *testing.T) {
 	d, g := openOne(t, memoryConfig(vfs.NewMem()))
 	defer d.Close()
