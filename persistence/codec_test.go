@@ -74,7 +74,7 @@ func TestNamesSortAsStrings(t *testing.T) {
 	}
 	rapid.Check(t, func(t *rapid.T) {
 		a, b := draw(t), draw(t)
-		if got, want := bytes.Compare(dueKey(7, a), dueKey(7, b)), compareWakes(a, b); cmp.Compare(got, 0) != want {
+		if got, want := bytes.Compare(dueKey(7, a), dueKey(7, b)), compareWakes(&a, &b); cmp.Compare(got, 0) != want {
 			t.Fatalf("%+v and %+v: keys compare %d, want %d", a, b, got, want)
 		}
 		if back, err := parseDue(dueKey(7, a)); err != nil || back != a {
