@@ -29,7 +29,7 @@ const (
 // in, Disk.Pump does a round of work, Events and Messages take out what came of it.
 // Like its Disk it is not safe for concurrent use.
 //
-// Every batch that Propose took gets an Applied, unless the replica loses the
+// Every batch that Propose took gets an Applied, and every ingest an Ingested, unless the replica loses the
 // leadership, Lose loses it, or the Disk fails or is closed. In the first case a
 // Term event with Number 0 says so; after the last two nothing comes any more.
 type Group struct {
@@ -137,14 +137,14 @@ func (g *Group) Propose(b *Batch) error {
 }
 
 // Ingest implements Log. It may also return ErrClosed.
-func (g *Group) Ingest(nowMs int64, rows []Row) error {
+func (g *Group) Ingest(nowMs int64, rows []Row, token uint64) error {
 	if err := checkIngest(nowMs, rows); err != nil {
 		return err
 	}
 	if err := g.admit(); err != nil {
 		return err
 	}
-	g.enqueue(appendIngest(nil, nowMs, rows))
+	g.enqueue(appendIngest(nil, nowMs, rows, token))
 	return nil
 }
 

@@ -124,15 +124,16 @@ type State struct {
 }
 
 // Event is one thing that a Log tells the one who drives it. Exactly one of its
-// fields is set. Of one batch, Applied comes before its Rows.
+// fields is set. Applied and Ingested come before their Rows.
 //
 // Between a Term with Number 0 and the next Term there are no other events: what
 // was proposed or asked before is unknown and stays so.
 type Event struct {
-	Applied *Applied // a batch that this replica proposed was applied, or refused at apply
-	Rows    []Placed // rows that were committed, by batch or ingest, without the duplicates
-	Read    *Read    // a ReadIndex was confirmed
-	Term    *Term    // leadership was gained or lost
+	Applied  *Applied  // a batch that this replica proposed was applied, or refused at apply
+	Ingested *Ingested // an ingest that this replica proposed was applied
+	Rows     []Placed  // rows that were committed, by batch or ingest, without the duplicates
+	Read     *Read     // a ReadIndex was confirmed
+	Term     *Term     // leadership was gained or lost
 }
 
 // Applied is the outcome of a proposed batch. A proposal whose Applied never
@@ -142,6 +143,10 @@ type Applied struct {
 	Version Version
 	Err     error // nil, or wraps ErrFenced or ErrDuplicate
 }
+
+// Ingested is the outcome of Ingest(Token): its rows, or earlier ones with the same
+// identities, are stored. An Ingested that never comes leaves it unknown.
+type Ingested struct{ Token uint64 }
 
 // Read says that the replica still led the shard after ReadIndex(Token) began
 // and has applied all that was committed then.
@@ -166,8 +171,9 @@ type Log interface {
 	// Propose hands b over; it must not be changed afterwards. nil means taken, not
 	// committed. Errors: ErrNotLeader, ErrOverloaded, ErrTooLarge, ErrInvalid.
 	Propose(b *Batch) error
-	// Ingest proposes rows of many actors, without a fence. Errors as Propose.
-	Ingest(nowMs int64, rows []Row) error
+	// Ingest proposes rows of many actors, without a fence, and answers with an
+	// Ingested event with token. Errors as Propose.
+	Ingest(nowMs int64, rows []Row, token uint64) error
 	// ReadIndex asks for a Read event with token. Errors: ErrNotLeader, ErrOverloaded.
 	ReadIndex(token uint64) error
 	// Load returns the applied state of a; the zero State for one never written. Its

@@ -172,6 +172,8 @@ func (g *Group) applyCommand(t *diskTable, term uint64, c command, mine bool) (e
 	g.pending--
 	if c.batch != nil {
 		g.events = append(g.events, Event{Applied: &Applied{Actor: c.batch.Actor, Version: c.batch.Version, Err: refused}})
+	} else {
+		g.events = append(g.events, Event{Ingested: &Ingested{Token: c.token}})
 	}
 	if len(rows) > 0 {
 		g.events = append(g.events, Event{Rows: rows})

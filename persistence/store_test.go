@@ -142,7 +142,7 @@ func TestClosedStore(t *testing.T) {
 		t.Errorf("events %q, term %d, %v", tale(events), sh.Term(), s.Err())
 	}
 	_, loadErr := sh.Load(ana)
-	for _, err := range []error{sh.Propose(following(Version{}, 2)), sh.Ingest(0, nil), sh.ReadIndex(1), loadErr} {
+	for _, err := range []error{sh.Propose(following(Version{}, 2)), sh.Ingest(0, nil, 1), sh.ReadIndex(1), loadErr} {
 		if !errors.Is(err, ErrClosed) {
 			t.Errorf("after Close: %v", err)
 		}
