@@ -127,7 +127,7 @@ func TestNoRhythmHasNoHabits(t *testing.T) {
 			if before.Dataset == r.Dataset {
 				same++
 			}
-			if before.Lat == r.Lat {
+			if before.Lat == r.Lat && before.Lon == r.Lon {
 				t.Fatalf("%s stays at one position", r.User)
 			}
 		}
