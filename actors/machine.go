@@ -56,6 +56,23 @@ type Address struct{ Kind, ID string }
 // String returns kind/id.
 func (a Address) String() string { return a.Kind + "/" + a.ID }
 
+// Hash spreads addresses evenly and equally on every node and in every version:
+// it decides in which shard an actor lives. (64-bit FNV-1a, then the finalizer of
+// MurmurHash3, since FNV's low bits alone are uneven.)
+func (a Address) Hash() uint64 {
+	h := fnv1a(fnv1a(14695981039346656037, a.Kind)*1099511628211, a.ID)
+	h = (h ^ h>>33) * 0xff51afd7ed558ccd
+	h = (h ^ h>>33) * 0xc4ceb9fe1a85ec53
+	return h ^ h>>33
+}
+
+func fnv1a(h uint64, s string) uint64 {
+	for i := range len(s) {
+		h = (h ^ uint64(s[i])) * 1099511628211
+	}
+	return h
+}
+
 // Effects is what a step asks of the world. Records, Samples and Wakes are made
 // durable together, before any of Sends and Replies goes out, so that nobody
 // learns of a promise which a crash could still undo.

@@ -29,7 +29,7 @@ type Record struct {
 	// Types that are valid to be assigned to Kind:
 	//
 	//	*Record_TenantPut
-	//	*Record_QuotaAcked
+	//	*Record_ZoneAsked
 	//	*Record_TenantState
 	//	*Record_Enrolled
 	//	*Record_ProfilePut
@@ -49,7 +49,7 @@ type Record struct {
 	//	*Record_AllocationExtended
 	//	*Record_ReservationPut
 	//	*Record_Planned
-	//	*Record_QuotaPut
+	//	*Record_TenantSetPut
 	//	*Record_ForeignMeasured
 	//	*Record_Swept
 	//	*Record_DemandCounted
@@ -105,10 +105,10 @@ func (x *Record) GetTenantPut() *TenantPut {
 	return nil
 }
 
-func (x *Record) GetQuotaAcked() *QuotaAcked {
+func (x *Record) GetZoneAsked() *ZoneAsked {
 	if x != nil {
-		if x, ok := x.Kind.(*Record_QuotaAcked); ok {
-			return x.QuotaAcked
+		if x, ok := x.Kind.(*Record_ZoneAsked); ok {
+			return x.ZoneAsked
 		}
 	}
 	return nil
@@ -285,10 +285,10 @@ func (x *Record) GetPlanned() *Planned {
 	return nil
 }
 
-func (x *Record) GetQuotaPut() *QuotaPut {
+func (x *Record) GetTenantSetPut() *TenantSetPut {
 	if x != nil {
-		if x, ok := x.Kind.(*Record_QuotaPut); ok {
-			return x.QuotaPut
+		if x, ok := x.Kind.(*Record_TenantSetPut); ok {
+			return x.TenantSetPut
 		}
 	}
 	return nil
@@ -338,8 +338,8 @@ type Record_TenantPut struct {
 	TenantPut *TenantPut `protobuf:"bytes,1,opt,name=tenant_put,json=tenantPut,proto3,oneof"`
 }
 
-type Record_QuotaAcked struct {
-	QuotaAcked *QuotaAcked `protobuf:"bytes,2,opt,name=quota_acked,json=quotaAcked,proto3,oneof"`
+type Record_ZoneAsked struct {
+	ZoneAsked *ZoneAsked `protobuf:"bytes,2,opt,name=zone_asked,json=zoneAsked,proto3,oneof"`
 }
 
 type Record_TenantState struct {
@@ -418,8 +418,8 @@ type Record_Planned struct {
 	Planned *Planned `protobuf:"bytes,37,opt,name=planned,proto3,oneof"`
 }
 
-type Record_QuotaPut struct {
-	QuotaPut *QuotaPut `protobuf:"bytes,38,opt,name=quota_put,json=quotaPut,proto3,oneof"`
+type Record_TenantSetPut struct {
+	TenantSetPut *TenantSetPut `protobuf:"bytes,38,opt,name=tenant_set_put,json=tenantSetPut,proto3,oneof"`
 }
 
 type Record_ForeignMeasured struct {
@@ -440,7 +440,7 @@ type Record_ZoneState struct {
 
 func (*Record_TenantPut) isRecord_Kind() {}
 
-func (*Record_QuotaAcked) isRecord_Kind() {}
+func (*Record_ZoneAsked) isRecord_Kind() {}
 
 func (*Record_TenantState) isRecord_Kind() {}
 
@@ -480,7 +480,7 @@ func (*Record_ReservationPut) isRecord_Kind() {}
 
 func (*Record_Planned) isRecord_Kind() {}
 
-func (*Record_QuotaPut) isRecord_Kind() {}
+func (*Record_TenantSetPut) isRecord_Kind() {}
 
 func (*Record_ForeignMeasured) isRecord_Kind() {}
 
@@ -543,8 +543,8 @@ func (x *TenantPut) GetVersion() int64 {
 	return 0
 }
 
-// QuotaAcked: a zone has taken the quota of this version.
-type QuotaAcked struct {
+// ZoneAsked: a zone wants to be told the spec, and has acknowledged this version.
+type ZoneAsked struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Zone          string                 `protobuf:"bytes,1,opt,name=zone,proto3" json:"zone,omitempty"`
 	Version       int64                  `protobuf:"varint,2,opt,name=version,proto3" json:"version,omitempty"`
@@ -552,20 +552,20 @@ type QuotaAcked struct {
 	sizeCache     protoimpl.SizeCache
 }
 
-func (x *QuotaAcked) Reset() {
-	*x = QuotaAcked{}
+func (x *ZoneAsked) Reset() {
+	*x = ZoneAsked{}
 	mi := &file_record_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
 
-func (x *QuotaAcked) String() string {
+func (x *ZoneAsked) String() string {
 	return protoimpl.X.MessageStringOf(x)
 }
 
-func (*QuotaAcked) ProtoMessage() {}
+func (*ZoneAsked) ProtoMessage() {}
 
-func (x *QuotaAcked) ProtoReflect() protoreflect.Message {
+func (x *ZoneAsked) ProtoReflect() protoreflect.Message {
 	mi := &file_record_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
@@ -577,19 +577,19 @@ func (x *QuotaAcked) ProtoReflect() protoreflect.Message {
 	return mi.MessageOf(x)
 }
 
-// Deprecated: Use QuotaAcked.ProtoReflect.Descriptor instead.
-func (*QuotaAcked) Descriptor() ([]byte, []int) {
+// Deprecated: Use ZoneAsked.ProtoReflect.Descriptor instead.
+func (*ZoneAsked) Descriptor() ([]byte, []int) {
 	return file_record_proto_rawDescGZIP(), []int{2}
 }
 
-func (x *QuotaAcked) GetZone() string {
+func (x *ZoneAsked) GetZone() string {
 	if x != nil {
 		return x.Zone
 	}
 	return ""
 }
 
-func (x *QuotaAcked) GetVersion() int64 {
+func (x *ZoneAsked) GetVersion() int64 {
 	if x != nil {
 		return x.Version
 	}
@@ -601,7 +601,7 @@ type TenantState struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Spec          *TenantSpec            `protobuf:"bytes,1,opt,name=spec,proto3" json:"spec,omitempty"`
 	Version       int64                  `protobuf:"varint,2,opt,name=version,proto3" json:"version,omitempty"`
-	Acked         []*QuotaAcked          `protobuf:"bytes,3,rep,name=acked,proto3" json:"acked,omitempty"`
+	Zones         []*ZoneAsked           `protobuf:"bytes,3,rep,name=zones,proto3" json:"zones,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -650,9 +650,9 @@ func (x *TenantState) GetVersion() int64 {
 	return 0
 }
 
-func (x *TenantState) GetAcked() []*QuotaAcked {
+func (x *TenantState) GetZones() []*ZoneAsked {
 	if x != nil {
-		return x.Acked
+		return x.Zones
 	}
 	return nil
 }
@@ -995,9 +995,11 @@ func (x *PlacementSettled) GetAtMs() int64 {
 
 // Releasing: the placement is to be given back.
 type Releasing struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	PlacementId   string                 `protobuf:"bytes,1,opt,name=placement_id,json=placementId,proto3" json:"placement_id,omitempty"`
-	AtMs          int64                  `protobuf:"varint,2,opt,name=at_ms,json=atMs,proto3" json:"at_ms,omitempty"`
+	state       protoimpl.MessageState `protogen:"open.v1"`
+	PlacementId string                 `protobuf:"bytes,1,opt,name=placement_id,json=placementId,proto3" json:"placement_id,omitempty"`
+	AtMs        int64                  `protobuf:"varint,2,opt,name=at_ms,json=atMs,proto3" json:"at_ms,omitempty"`
+	// The zone gave no definite answer: once it has acknowledged, the next is tried.
+	Move          bool `protobuf:"varint,3,opt,name=move,proto3" json:"move,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1044,6 +1046,13 @@ func (x *Releasing) GetAtMs() int64 {
 		return x.AtMs
 	}
 	return 0
+}
+
+func (x *Releasing) GetMove() bool {
+	if x != nil {
+		return x.Move
+	}
+	return false
 }
 
 // PlacementEnded: nothing is held for the placement any more.
@@ -1905,28 +1914,28 @@ func (x *PlannedWindow) GetSoft() int64 {
 	return 0
 }
 
-// QuotaPut: a tenant's limit in this zone.
-type QuotaPut struct {
+// TenantSetPut: what a tenant grants and pays in this zone.
+type TenantSetPut struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Quota         *SetQuota              `protobuf:"bytes,1,opt,name=quota,proto3" json:"quota,omitempty"`
+	Terms         *SetTenant             `protobuf:"bytes,1,opt,name=terms,proto3" json:"terms,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
-func (x *QuotaPut) Reset() {
-	*x = QuotaPut{}
+func (x *TenantSetPut) Reset() {
+	*x = TenantSetPut{}
 	mi := &file_record_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
 
-func (x *QuotaPut) String() string {
+func (x *TenantSetPut) String() string {
 	return protoimpl.X.MessageStringOf(x)
 }
 
-func (*QuotaPut) ProtoMessage() {}
+func (*TenantSetPut) ProtoMessage() {}
 
-func (x *QuotaPut) ProtoReflect() protoreflect.Message {
+func (x *TenantSetPut) ProtoReflect() protoreflect.Message {
 	mi := &file_record_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
@@ -1938,14 +1947,14 @@ func (x *QuotaPut) ProtoReflect() protoreflect.Message {
 	return mi.MessageOf(x)
 }
 
-// Deprecated: Use QuotaPut.ProtoReflect.Descriptor instead.
-func (*QuotaPut) Descriptor() ([]byte, []int) {
+// Deprecated: Use TenantSetPut.ProtoReflect.Descriptor instead.
+func (*TenantSetPut) Descriptor() ([]byte, []int) {
 	return file_record_proto_rawDescGZIP(), []int{24}
 }
 
-func (x *QuotaPut) GetQuota() *SetQuota {
+func (x *TenantSetPut) GetTerms() *SetTenant {
 	if x != nil {
-		return x.Quota
+		return x.Terms
 	}
 	return nil
 }
@@ -2102,7 +2111,7 @@ type ZoneState struct {
 	Deleted       bool                   `protobuf:"varint,4,opt,name=deleted,proto3" json:"deleted,omitempty"`
 	Ledger        []byte                 `protobuf:"bytes,5,opt,name=ledger,proto3" json:"ledger,omitempty"`
 	Pools         []*PoolState           `protobuf:"bytes,6,rep,name=pools,proto3" json:"pools,omitempty"`
-	Quotas        []*QuotaPut            `protobuf:"bytes,7,rep,name=quotas,proto3" json:"quotas,omitempty"`
+	Tenants       []*SetTenant           `protobuf:"bytes,7,rep,name=tenants,proto3" json:"tenants,omitempty"`
 	Sequence      uint64                 `protobuf:"varint,8,opt,name=sequence,proto3" json:"sequence,omitempty"`
 	Running       []*Claimed             `protobuf:"bytes,9,rep,name=running,proto3" json:"running,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -2181,9 +2190,9 @@ func (x *ZoneState) GetPools() []*PoolState {
 	return nil
 }
 
-func (x *ZoneState) GetQuotas() []*QuotaPut {
+func (x *ZoneState) GetTenants() []*SetTenant {
 	if x != nil {
-		return x.Quotas
+		return x.Tenants
 	}
 	return nil
 }
@@ -2285,12 +2294,12 @@ const file_record_proto_rawDesc = "" +
 	"\n" +
 	"\frecord.proto\x12\vzonecast.v1\x1a\fcommon.proto\x1a\rrequest.proto\x1a\ftenant.proto\x1a\n" +
 	"user.proto\x1a\n" +
-	"zone.proto\"\xaf\f\n" +
+	"zone.proto\"\xb9\f\n" +
 	"\x06Record\x127\n" +
 	"\n" +
-	"tenant_put\x18\x01 \x01(\v2\x16.zonecast.v1.TenantPutH\x00R\ttenantPut\x12:\n" +
-	"\vquota_acked\x18\x02 \x01(\v2\x17.zonecast.v1.QuotaAckedH\x00R\n" +
-	"quotaAcked\x12=\n" +
+	"tenant_put\x18\x01 \x01(\v2\x16.zonecast.v1.TenantPutH\x00R\ttenantPut\x127\n" +
+	"\n" +
+	"zone_asked\x18\x02 \x01(\v2\x16.zonecast.v1.ZoneAskedH\x00R\tzoneAsked\x12=\n" +
 	"\ftenant_state\x18\x03 \x01(\v2\x18.zonecast.v1.TenantStateH\x00R\vtenantState\x123\n" +
 	"\benrolled\x18\n" +
 	" \x01(\v2\x15.zonecast.v1.EnrolledH\x00R\benrolled\x12:\n" +
@@ -2313,8 +2322,8 @@ const file_record_proto_rawDesc = "" +
 	"\x10allocation_freed\x18\" \x01(\v2\x1c.zonecast.v1.AllocationFreedH\x00R\x0fallocationFreed\x12R\n" +
 	"\x13allocation_extended\x18# \x01(\v2\x1f.zonecast.v1.AllocationExtendedH\x00R\x12allocationExtended\x12F\n" +
 	"\x0freservation_put\x18$ \x01(\v2\x1b.zonecast.v1.ReservationPutH\x00R\x0ereservationPut\x120\n" +
-	"\aplanned\x18% \x01(\v2\x14.zonecast.v1.PlannedH\x00R\aplanned\x124\n" +
-	"\tquota_put\x18& \x01(\v2\x15.zonecast.v1.QuotaPutH\x00R\bquotaPut\x12I\n" +
+	"\aplanned\x18% \x01(\v2\x14.zonecast.v1.PlannedH\x00R\aplanned\x12A\n" +
+	"\x0etenant_set_put\x18& \x01(\v2\x19.zonecast.v1.TenantSetPutH\x00R\ftenantSetPut\x12I\n" +
 	"\x10foreign_measured\x18' \x01(\v2\x1c.zonecast.v1.ForeignMeasuredH\x00R\x0fforeignMeasured\x12*\n" +
 	"\x05swept\x18( \x01(\v2\x12.zonecast.v1.SweptH\x00R\x05swept\x12C\n" +
 	"\x0edemand_counted\x18) \x01(\v2\x1a.zonecast.v1.DemandCountedH\x00R\rdemandCounted\x127\n" +
@@ -2323,15 +2332,14 @@ const file_record_proto_rawDesc = "" +
 	"\x04kind\"R\n" +
 	"\tTenantPut\x12+\n" +
 	"\x04spec\x18\x01 \x01(\v2\x17.zonecast.v1.TenantSpecR\x04spec\x12\x18\n" +
-	"\aversion\x18\x02 \x01(\x03R\aversion\":\n" +
-	"\n" +
-	"QuotaAcked\x12\x12\n" +
+	"\aversion\x18\x02 \x01(\x03R\aversion\"9\n" +
+	"\tZoneAsked\x12\x12\n" +
 	"\x04zone\x18\x01 \x01(\tR\x04zone\x12\x18\n" +
-	"\aversion\x18\x02 \x01(\x03R\aversion\"\x83\x01\n" +
+	"\aversion\x18\x02 \x01(\x03R\aversion\"\x82\x01\n" +
 	"\vTenantState\x12+\n" +
 	"\x04spec\x18\x01 \x01(\v2\x17.zonecast.v1.TenantSpecR\x04spec\x12\x18\n" +
-	"\aversion\x18\x02 \x01(\x03R\aversion\x12-\n" +
-	"\x05acked\x18\x03 \x03(\v2\x17.zonecast.v1.QuotaAckedR\x05acked\"4\n" +
+	"\aversion\x18\x02 \x01(\x03R\aversion\x12,\n" +
+	"\x05zones\x18\x03 \x03(\v2\x16.zonecast.v1.ZoneAskedR\x05zones\"4\n" +
 	"\bEnrolled\x12(\n" +
 	"\x05terms\x18\x01 \x01(\v2\x12.zonecast.v1.TermsR\x05terms\"C\n" +
 	"\n" +
@@ -2352,10 +2360,11 @@ const file_record_proto_rawDesc = "" +
 	"\x06end_ms\x18\x02 \x01(\x03R\x05endMs\"J\n" +
 	"\x10PlacementSettled\x12!\n" +
 	"\fplacement_id\x18\x01 \x01(\tR\vplacementId\x12\x13\n" +
-	"\x05at_ms\x18\x02 \x01(\x03R\x04atMs\"C\n" +
+	"\x05at_ms\x18\x02 \x01(\x03R\x04atMs\"W\n" +
 	"\tReleasing\x12!\n" +
 	"\fplacement_id\x18\x01 \x01(\tR\vplacementId\x12\x13\n" +
-	"\x05at_ms\x18\x02 \x01(\x03R\x04atMs\"`\n" +
+	"\x05at_ms\x18\x02 \x01(\x03R\x04atMs\x12\x12\n" +
+	"\x04move\x18\x03 \x01(\bR\x04move\"`\n" +
 	"\x0ePlacementEnded\x12!\n" +
 	"\fplacement_id\x18\x01 \x01(\tR\vplacementId\x12\x13\n" +
 	"\x05at_ms\x18\x02 \x01(\x03R\x04atMs\x12\x16\n" +
@@ -2422,24 +2431,24 @@ const file_record_proto_rawDesc = "" +
 	"\rPlannedWindow\x12\x1b\n" +
 	"\tlength_ms\x18\x01 \x01(\x03R\blengthMs\x12\x12\n" +
 	"\x04firm\x18\x02 \x01(\x03R\x04firm\x12\x12\n" +
-	"\x04soft\x18\x03 \x01(\x03R\x04soft\"7\n" +
-	"\bQuotaPut\x12+\n" +
-	"\x05quota\x18\x01 \x01(\v2\x15.zonecast.v1.SetQuotaR\x05quota\"U\n" +
+	"\x04soft\x18\x03 \x01(\x03R\x04soft\"<\n" +
+	"\fTenantSetPut\x12,\n" +
+	"\x05terms\x18\x01 \x01(\v2\x16.zonecast.v1.SetTenantR\x05terms\"U\n" +
 	"\x0fForeignMeasured\x12-\n" +
 	"\aforeign\x18\x01 \x01(\v2\x13.zonecast.v1.VectorR\aforeign\x12\x13\n" +
 	"\x05at_ms\x18\x02 \x01(\x03R\x04atMs\"\x1c\n" +
 	"\x05Swept\x12\x13\n" +
 	"\x05at_ms\x18\x01 \x01(\x03R\x04atMs\"<\n" +
 	"\rDemandCounted\x12+\n" +
-	"\x06demand\x18\x01 \x01(\v2\x13.zonecast.v1.DemandR\x06demand\"\xc3\x02\n" +
+	"\x06demand\x18\x01 \x01(\v2\x13.zonecast.v1.DemandR\x06demand\"\xc6\x02\n" +
 	"\tZoneState\x12)\n" +
 	"\x04spec\x18\x01 \x01(\v2\x15.zonecast.v1.ZoneSpecR\x04spec\x12\x14\n" +
 	"\x05drain\x18\x02 \x01(\bR\x05drain\x12\x1a\n" +
 	"\bdeleting\x18\x03 \x01(\bR\bdeleting\x12\x18\n" +
 	"\adeleted\x18\x04 \x01(\bR\adeleted\x12\x16\n" +
 	"\x06ledger\x18\x05 \x01(\fR\x06ledger\x12,\n" +
-	"\x05pools\x18\x06 \x03(\v2\x16.zonecast.v1.PoolStateR\x05pools\x12-\n" +
-	"\x06quotas\x18\a \x03(\v2\x15.zonecast.v1.QuotaPutR\x06quotas\x12\x1a\n" +
+	"\x05pools\x18\x06 \x03(\v2\x16.zonecast.v1.PoolStateR\x05pools\x120\n" +
+	"\atenants\x18\a \x03(\v2\x16.zonecast.v1.SetTenantR\atenants\x12\x1a\n" +
 	"\bsequence\x18\b \x01(\x04R\bsequence\x12.\n" +
 	"\arunning\x18\t \x03(\v2\x14.zonecast.v1.ClaimedR\arunning\"\xa8\x01\n" +
 	"\tPoolState\x12\x16\n" +
@@ -2465,7 +2474,7 @@ var file_record_proto_msgTypes = make([]protoimpl.MessageInfo, 30)
 var file_record_proto_goTypes = []any{
 	(*Record)(nil),             // 0: zonecast.v1.Record
 	(*TenantPut)(nil),          // 1: zonecast.v1.TenantPut
-	(*QuotaAcked)(nil),         // 2: zonecast.v1.QuotaAcked
+	(*ZoneAsked)(nil),          // 2: zonecast.v1.ZoneAsked
 	(*TenantState)(nil),        // 3: zonecast.v1.TenantState
 	(*Enrolled)(nil),           // 4: zonecast.v1.Enrolled
 	(*ProfilePut)(nil),         // 5: zonecast.v1.ProfilePut
@@ -2487,7 +2496,7 @@ var file_record_proto_goTypes = []any{
 	(*ReservationPut)(nil),     // 21: zonecast.v1.ReservationPut
 	(*Planned)(nil),            // 22: zonecast.v1.Planned
 	(*PlannedWindow)(nil),      // 23: zonecast.v1.PlannedWindow
-	(*QuotaPut)(nil),           // 24: zonecast.v1.QuotaPut
+	(*TenantSetPut)(nil),       // 24: zonecast.v1.TenantSetPut
 	(*ForeignMeasured)(nil),    // 25: zonecast.v1.ForeignMeasured
 	(*Swept)(nil),              // 26: zonecast.v1.Swept
 	(*DemandCounted)(nil),      // 27: zonecast.v1.DemandCounted
@@ -2504,12 +2513,12 @@ var file_record_proto_goTypes = []any{
 	(*Claim)(nil),              // 38: zonecast.v1.Claim
 	(*Reserve)(nil),            // 39: zonecast.v1.Reserve
 	(*Vector)(nil),             // 40: zonecast.v1.Vector
-	(*SetQuota)(nil),           // 41: zonecast.v1.SetQuota
+	(*SetTenant)(nil),          // 41: zonecast.v1.SetTenant
 	(*Demand)(nil),             // 42: zonecast.v1.Demand
 }
 var file_record_proto_depIdxs = []int32{
 	1,  // 0: zonecast.v1.Record.tenant_put:type_name -> zonecast.v1.TenantPut
-	2,  // 1: zonecast.v1.Record.quota_acked:type_name -> zonecast.v1.QuotaAcked
+	2,  // 1: zonecast.v1.Record.zone_asked:type_name -> zonecast.v1.ZoneAsked
 	3,  // 2: zonecast.v1.Record.tenant_state:type_name -> zonecast.v1.TenantState
 	4,  // 3: zonecast.v1.Record.enrolled:type_name -> zonecast.v1.Enrolled
 	5,  // 4: zonecast.v1.Record.profile_put:type_name -> zonecast.v1.ProfilePut
@@ -2529,14 +2538,14 @@ var file_record_proto_depIdxs = []int32{
 	20, // 18: zonecast.v1.Record.allocation_extended:type_name -> zonecast.v1.AllocationExtended
 	21, // 19: zonecast.v1.Record.reservation_put:type_name -> zonecast.v1.ReservationPut
 	22, // 20: zonecast.v1.Record.planned:type_name -> zonecast.v1.Planned
-	24, // 21: zonecast.v1.Record.quota_put:type_name -> zonecast.v1.QuotaPut
+	24, // 21: zonecast.v1.Record.tenant_set_put:type_name -> zonecast.v1.TenantSetPut
 	25, // 22: zonecast.v1.Record.foreign_measured:type_name -> zonecast.v1.ForeignMeasured
 	26, // 23: zonecast.v1.Record.swept:type_name -> zonecast.v1.Swept
 	27, // 24: zonecast.v1.Record.demand_counted:type_name -> zonecast.v1.DemandCounted
 	28, // 25: zonecast.v1.Record.zone_state:type_name -> zonecast.v1.ZoneState
 	30, // 26: zonecast.v1.TenantPut.spec:type_name -> zonecast.v1.TenantSpec
 	30, // 27: zonecast.v1.TenantState.spec:type_name -> zonecast.v1.TenantSpec
-	2,  // 28: zonecast.v1.TenantState.acked:type_name -> zonecast.v1.QuotaAcked
+	2,  // 28: zonecast.v1.TenantState.zones:type_name -> zonecast.v1.ZoneAsked
 	31, // 29: zonecast.v1.Enrolled.terms:type_name -> zonecast.v1.Terms
 	32, // 30: zonecast.v1.ProfilePut.settings:type_name -> zonecast.v1.UserSettings
 	33, // 31: zonecast.v1.Placing.request:type_name -> zonecast.v1.Request
@@ -2553,12 +2562,12 @@ var file_record_proto_depIdxs = []int32{
 	39, // 42: zonecast.v1.ReservationPut.reserve:type_name -> zonecast.v1.Reserve
 	40, // 43: zonecast.v1.Planned.unit:type_name -> zonecast.v1.Vector
 	23, // 44: zonecast.v1.Planned.windows:type_name -> zonecast.v1.PlannedWindow
-	41, // 45: zonecast.v1.QuotaPut.quota:type_name -> zonecast.v1.SetQuota
+	41, // 45: zonecast.v1.TenantSetPut.terms:type_name -> zonecast.v1.SetTenant
 	40, // 46: zonecast.v1.ForeignMeasured.foreign:type_name -> zonecast.v1.Vector
 	42, // 47: zonecast.v1.DemandCounted.demand:type_name -> zonecast.v1.Demand
 	37, // 48: zonecast.v1.ZoneState.spec:type_name -> zonecast.v1.ZoneSpec
 	29, // 49: zonecast.v1.ZoneState.pools:type_name -> zonecast.v1.PoolState
-	24, // 50: zonecast.v1.ZoneState.quotas:type_name -> zonecast.v1.QuotaPut
+	41, // 50: zonecast.v1.ZoneState.tenants:type_name -> zonecast.v1.SetTenant
 	17, // 51: zonecast.v1.ZoneState.running:type_name -> zonecast.v1.Claimed
 	40, // 52: zonecast.v1.PoolState.unit:type_name -> zonecast.v1.Vector
 	22, // 53: zonecast.v1.PoolState.planned:type_name -> zonecast.v1.Planned
@@ -2581,7 +2590,7 @@ func file_record_proto_init() {
 	file_zone_proto_init()
 	file_record_proto_msgTypes[0].OneofWrappers = []any{
 		(*Record_TenantPut)(nil),
-		(*Record_QuotaAcked)(nil),
+		(*Record_ZoneAsked)(nil),
 		(*Record_TenantState)(nil),
 		(*Record_Enrolled)(nil),
 		(*Record_ProfilePut)(nil),
@@ -2601,7 +2610,7 @@ func file_record_proto_init() {
 		(*Record_AllocationExtended)(nil),
 		(*Record_ReservationPut)(nil),
 		(*Record_Planned)(nil),
-		(*Record_QuotaPut)(nil),
+		(*Record_TenantSetPut)(nil),
 		(*Record_ForeignMeasured)(nil),
 		(*Record_Swept)(nil),
 		(*Record_DemandCounted)(nil),

@@ -1078,31 +1078,28 @@ func (x *Reserved) GetTier() Tier {
 	return Tier_TIER_UNSPECIFIED
 }
 
-// SetQuota limits what a tenant's users may hold in the zone; an amount of 0 of a
-// resource means no limit on it. The latest version wins. Answer: QuotaSet.
-type SetQuota struct {
+// AskTenant asks a tenant for what it grants and pays in a zone. Answer: SetTenant.
+type AskTenant struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Tenant        string                 `protobuf:"bytes,1,opt,name=tenant,proto3" json:"tenant,omitempty"`
-	Quota         *Vector                `protobuf:"bytes,2,opt,name=quota,proto3" json:"quota,omitempty"`
-	Version       int64                  `protobuf:"varint,3,opt,name=version,proto3" json:"version,omitempty"`
+	Zone          string                 `protobuf:"bytes,1,opt,name=zone,proto3" json:"zone,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
-func (x *SetQuota) Reset() {
-	*x = SetQuota{}
+func (x *AskTenant) Reset() {
+	*x = AskTenant{}
 	mi := &file_zone_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
 
-func (x *SetQuota) String() string {
+func (x *AskTenant) String() string {
 	return protoimpl.X.MessageStringOf(x)
 }
 
-func (*SetQuota) ProtoMessage() {}
+func (*AskTenant) ProtoMessage() {}
 
-func (x *SetQuota) ProtoReflect() protoreflect.Message {
+func (x *AskTenant) ProtoReflect() protoreflect.Message {
 	mi := &file_zone_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
@@ -1114,92 +1111,158 @@ func (x *SetQuota) ProtoReflect() protoreflect.Message {
 	return mi.MessageOf(x)
 }
 
-// Deprecated: Use SetQuota.ProtoReflect.Descriptor instead.
-func (*SetQuota) Descriptor() ([]byte, []int) {
+// Deprecated: Use AskTenant.ProtoReflect.Descriptor instead.
+func (*AskTenant) Descriptor() ([]byte, []int) {
 	return file_zone_proto_rawDescGZIP(), []int{16}
 }
 
-func (x *SetQuota) GetTenant() string {
-	if x != nil {
-		return x.Tenant
-	}
-	return ""
-}
-
-func (x *SetQuota) GetQuota() *Vector {
-	if x != nil {
-		return x.Quota
-	}
-	return nil
-}
-
-func (x *SetQuota) GetVersion() int64 {
-	if x != nil {
-		return x.Version
-	}
-	return 0
-}
-
-// QuotaSet acknowledges SetQuota.
-type QuotaSet struct {
-	state   protoimpl.MessageState `protogen:"open.v1"`
-	Zone    string                 `protobuf:"bytes,1,opt,name=zone,proto3" json:"zone,omitempty"`
-	Version int64                  `protobuf:"varint,2,opt,name=version,proto3" json:"version,omitempty"`
-	// The zone does not exist yet; it is sent again later.
-	Absent        bool `protobuf:"varint,3,opt,name=absent,proto3" json:"absent,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *QuotaSet) Reset() {
-	*x = QuotaSet{}
-	mi := &file_zone_proto_msgTypes[17]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *QuotaSet) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*QuotaSet) ProtoMessage() {}
-
-func (x *QuotaSet) ProtoReflect() protoreflect.Message {
-	mi := &file_zone_proto_msgTypes[17]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use QuotaSet.ProtoReflect.Descriptor instead.
-func (*QuotaSet) Descriptor() ([]byte, []int) {
-	return file_zone_proto_rawDescGZIP(), []int{17}
-}
-
-func (x *QuotaSet) GetZone() string {
+func (x *AskTenant) GetZone() string {
 	if x != nil {
 		return x.Zone
 	}
 	return ""
 }
 
-func (x *QuotaSet) GetVersion() int64 {
+// SetTenant tells a zone what a tenant's users may hold there and what they pay
+// for a start; sent again whenever the tenant's spec changes. The latest version
+// wins. Answer: TenantSet.
+type SetTenant struct {
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	Tenant  string                 `protobuf:"bytes,1,opt,name=tenant,proto3" json:"tenant,omitempty"`
+	Version int64                  `protobuf:"varint,2,opt,name=version,proto3" json:"version,omitempty"`
+	// There is no such tenant.
+	Unknown bool `protobuf:"varint,3,opt,name=unknown,proto3" json:"unknown,omitempty"`
+	// An amount of 0 of a resource means no limit on it.
+	Quota         *Vector      `protobuf:"bytes,4,opt,name=quota,proto3" json:"quota,omitempty"`
+	Weights       *CostWeights `protobuf:"bytes,5,opt,name=weights,proto3" json:"weights,omitempty"`
+	Mode          Mode         `protobuf:"varint,6,opt,name=mode,proto3,enum=zonecast.v1.Mode" json:"mode,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SetTenant) Reset() {
+	*x = SetTenant{}
+	mi := &file_zone_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SetTenant) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SetTenant) ProtoMessage() {}
+
+func (x *SetTenant) ProtoReflect() protoreflect.Message {
+	mi := &file_zone_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SetTenant.ProtoReflect.Descriptor instead.
+func (*SetTenant) Descriptor() ([]byte, []int) {
+	return file_zone_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *SetTenant) GetTenant() string {
+	if x != nil {
+		return x.Tenant
+	}
+	return ""
+}
+
+func (x *SetTenant) GetVersion() int64 {
 	if x != nil {
 		return x.Version
 	}
 	return 0
 }
 
-func (x *QuotaSet) GetAbsent() bool {
+func (x *SetTenant) GetUnknown() bool {
 	if x != nil {
-		return x.Absent
+		return x.Unknown
 	}
 	return false
+}
+
+func (x *SetTenant) GetQuota() *Vector {
+	if x != nil {
+		return x.Quota
+	}
+	return nil
+}
+
+func (x *SetTenant) GetWeights() *CostWeights {
+	if x != nil {
+		return x.Weights
+	}
+	return nil
+}
+
+func (x *SetTenant) GetMode() Mode {
+	if x != nil {
+		return x.Mode
+	}
+	return Mode_MODE_UNSPECIFIED
+}
+
+// TenantSet acknowledges SetTenant.
+type TenantSet struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Zone          string                 `protobuf:"bytes,1,opt,name=zone,proto3" json:"zone,omitempty"`
+	Version       int64                  `protobuf:"varint,2,opt,name=version,proto3" json:"version,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TenantSet) Reset() {
+	*x = TenantSet{}
+	mi := &file_zone_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TenantSet) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TenantSet) ProtoMessage() {}
+
+func (x *TenantSet) ProtoReflect() protoreflect.Message {
+	mi := &file_zone_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TenantSet.ProtoReflect.Descriptor instead.
+func (*TenantSet) Descriptor() ([]byte, []int) {
+	return file_zone_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *TenantSet) GetZone() string {
+	if x != nil {
+		return x.Zone
+	}
+	return ""
+}
+
+func (x *TenantSet) GetVersion() int64 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
 }
 
 // Demand tells the zone nearest to a request that it was asked for, wherever it
@@ -1220,7 +1283,7 @@ type Demand struct {
 
 func (x *Demand) Reset() {
 	*x = Demand{}
-	mi := &file_zone_proto_msgTypes[18]
+	mi := &file_zone_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1232,7 +1295,7 @@ func (x *Demand) String() string {
 func (*Demand) ProtoMessage() {}
 
 func (x *Demand) ProtoReflect() protoreflect.Message {
-	mi := &file_zone_proto_msgTypes[18]
+	mi := &file_zone_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1245,7 +1308,7 @@ func (x *Demand) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Demand.ProtoReflect.Descriptor instead.
 func (*Demand) Descriptor() ([]byte, []int) {
-	return file_zone_proto_rawDescGZIP(), []int{18}
+	return file_zone_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *Demand) GetTenant() string {
@@ -1324,7 +1387,7 @@ type Intents struct {
 
 func (x *Intents) Reset() {
 	*x = Intents{}
-	mi := &file_zone_proto_msgTypes[19]
+	mi := &file_zone_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1336,7 +1399,7 @@ func (x *Intents) String() string {
 func (*Intents) ProtoMessage() {}
 
 func (x *Intents) ProtoReflect() protoreflect.Message {
-	mi := &file_zone_proto_msgTypes[19]
+	mi := &file_zone_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1349,7 +1412,7 @@ func (x *Intents) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Intents.ProtoReflect.Descriptor instead.
 func (*Intents) Descriptor() ([]byte, []int) {
-	return file_zone_proto_rawDescGZIP(), []int{19}
+	return file_zone_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *Intents) GetTenant() string {
@@ -1420,7 +1483,7 @@ type DatasetIntent struct {
 
 func (x *DatasetIntent) Reset() {
 	*x = DatasetIntent{}
-	mi := &file_zone_proto_msgTypes[20]
+	mi := &file_zone_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1432,7 +1495,7 @@ func (x *DatasetIntent) String() string {
 func (*DatasetIntent) ProtoMessage() {}
 
 func (x *DatasetIntent) ProtoReflect() protoreflect.Message {
-	mi := &file_zone_proto_msgTypes[20]
+	mi := &file_zone_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1445,7 +1508,7 @@ func (x *DatasetIntent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DatasetIntent.ProtoReflect.Descriptor instead.
 func (*DatasetIntent) Descriptor() ([]byte, []int) {
-	return file_zone_proto_rawDescGZIP(), []int{20}
+	return file_zone_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *DatasetIntent) GetDataset() string {
@@ -1498,7 +1561,7 @@ type ZoneDigest struct {
 
 func (x *ZoneDigest) Reset() {
 	*x = ZoneDigest{}
-	mi := &file_zone_proto_msgTypes[21]
+	mi := &file_zone_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1510,7 +1573,7 @@ func (x *ZoneDigest) String() string {
 func (*ZoneDigest) ProtoMessage() {}
 
 func (x *ZoneDigest) ProtoReflect() protoreflect.Message {
-	mi := &file_zone_proto_msgTypes[21]
+	mi := &file_zone_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1523,7 +1586,7 @@ func (x *ZoneDigest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ZoneDigest.ProtoReflect.Descriptor instead.
 func (*ZoneDigest) Descriptor() ([]byte, []int) {
-	return file_zone_proto_rawDescGZIP(), []int{21}
+	return file_zone_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *ZoneDigest) GetZone() string {
@@ -1635,7 +1698,7 @@ type UserFirm struct {
 
 func (x *UserFirm) Reset() {
 	*x = UserFirm{}
-	mi := &file_zone_proto_msgTypes[22]
+	mi := &file_zone_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1647,7 +1710,7 @@ func (x *UserFirm) String() string {
 func (*UserFirm) ProtoMessage() {}
 
 func (x *UserFirm) ProtoReflect() protoreflect.Message {
-	mi := &file_zone_proto_msgTypes[22]
+	mi := &file_zone_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1660,7 +1723,7 @@ func (x *UserFirm) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UserFirm.ProtoReflect.Descriptor instead.
 func (*UserFirm) Descriptor() ([]byte, []int) {
-	return file_zone_proto_rawDescGZIP(), []int{22}
+	return file_zone_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *UserFirm) GetUser() string {
@@ -1695,7 +1758,7 @@ type PoolDigest struct {
 
 func (x *PoolDigest) Reset() {
 	*x = PoolDigest{}
-	mi := &file_zone_proto_msgTypes[23]
+	mi := &file_zone_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1707,7 +1770,7 @@ func (x *PoolDigest) String() string {
 func (*PoolDigest) ProtoMessage() {}
 
 func (x *PoolDigest) ProtoReflect() protoreflect.Message {
-	mi := &file_zone_proto_msgTypes[23]
+	mi := &file_zone_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1720,7 +1783,7 @@ func (x *PoolDigest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PoolDigest.ProtoReflect.Descriptor instead.
 func (*PoolDigest) Descriptor() ([]byte, []int) {
-	return file_zone_proto_rawDescGZIP(), []int{23}
+	return file_zone_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *PoolDigest) GetTenant() string {
@@ -1782,7 +1845,7 @@ type StartProfile struct {
 
 func (x *StartProfile) Reset() {
 	*x = StartProfile{}
-	mi := &file_zone_proto_msgTypes[24]
+	mi := &file_zone_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1794,7 +1857,7 @@ func (x *StartProfile) String() string {
 func (*StartProfile) ProtoMessage() {}
 
 func (x *StartProfile) ProtoReflect() protoreflect.Message {
-	mi := &file_zone_proto_msgTypes[24]
+	mi := &file_zone_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1807,7 +1870,7 @@ func (x *StartProfile) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StartProfile.ProtoReflect.Descriptor instead.
 func (*StartProfile) Descriptor() ([]byte, []int) {
-	return file_zone_proto_rawDescGZIP(), []int{24}
+	return file_zone_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *StartProfile) GetComputeColdMs() float64 {
@@ -1958,15 +2021,19 @@ const file_zone_proto_rawDesc = "" +
 	"\x04tier\x18\a \x01(\x0e2\x11.zonecast.v1.TierR\x04tier\"S\n" +
 	"\bReserved\x12 \n" +
 	"\vreservation\x18\x01 \x01(\tR\vreservation\x12%\n" +
-	"\x04tier\x18\x02 \x01(\x0e2\x11.zonecast.v1.TierR\x04tier\"g\n" +
-	"\bSetQuota\x12\x16\n" +
-	"\x06tenant\x18\x01 \x01(\tR\x06tenant\x12)\n" +
-	"\x05quota\x18\x02 \x01(\v2\x13.zonecast.v1.VectorR\x05quota\x12\x18\n" +
-	"\aversion\x18\x03 \x01(\x03R\aversion\"P\n" +
-	"\bQuotaSet\x12\x12\n" +
+	"\x04tier\x18\x02 \x01(\x0e2\x11.zonecast.v1.TierR\x04tier\"\x1f\n" +
+	"\tAskTenant\x12\x12\n" +
+	"\x04zone\x18\x01 \x01(\tR\x04zone\"\xdd\x01\n" +
+	"\tSetTenant\x12\x16\n" +
+	"\x06tenant\x18\x01 \x01(\tR\x06tenant\x12\x18\n" +
+	"\aversion\x18\x02 \x01(\x03R\aversion\x12\x18\n" +
+	"\aunknown\x18\x03 \x01(\bR\aunknown\x12)\n" +
+	"\x05quota\x18\x04 \x01(\v2\x13.zonecast.v1.VectorR\x05quota\x122\n" +
+	"\aweights\x18\x05 \x01(\v2\x18.zonecast.v1.CostWeightsR\aweights\x12%\n" +
+	"\x04mode\x18\x06 \x01(\x0e2\x11.zonecast.v1.ModeR\x04mode\"9\n" +
+	"\tTenantSet\x12\x12\n" +
 	"\x04zone\x18\x01 \x01(\tR\x04zone\x12\x18\n" +
-	"\aversion\x18\x02 \x01(\x03R\aversion\x12\x16\n" +
-	"\x06absent\x18\x03 \x01(\bR\x06absent\"\xe8\x01\n" +
+	"\aversion\x18\x02 \x01(\x03R\aversion\"\xe8\x01\n" +
 	"\x06Demand\x12\x16\n" +
 	"\x06tenant\x18\x01 \x01(\tR\x06tenant\x12\x12\n" +
 	"\x04user\x18\x02 \x01(\tR\x04user\x12\x14\n" +
@@ -2040,7 +2107,7 @@ func file_zone_proto_rawDescGZIP() []byte {
 	return file_zone_proto_rawDescData
 }
 
-var file_zone_proto_msgTypes = make([]protoimpl.MessageInfo, 25)
+var file_zone_proto_msgTypes = make([]protoimpl.MessageInfo, 26)
 var file_zone_proto_goTypes = []any{
 	(*ZoneSpec)(nil),      // 0: zonecast.v1.ZoneSpec
 	(*Prices)(nil),        // 1: zonecast.v1.Prices
@@ -2058,52 +2125,56 @@ var file_zone_proto_goTypes = []any{
 	(*Ended)(nil),         // 13: zonecast.v1.Ended
 	(*Reserve)(nil),       // 14: zonecast.v1.Reserve
 	(*Reserved)(nil),      // 15: zonecast.v1.Reserved
-	(*SetQuota)(nil),      // 16: zonecast.v1.SetQuota
-	(*QuotaSet)(nil),      // 17: zonecast.v1.QuotaSet
-	(*Demand)(nil),        // 18: zonecast.v1.Demand
-	(*Intents)(nil),       // 19: zonecast.v1.Intents
-	(*DatasetIntent)(nil), // 20: zonecast.v1.DatasetIntent
-	(*ZoneDigest)(nil),    // 21: zonecast.v1.ZoneDigest
-	(*UserFirm)(nil),      // 22: zonecast.v1.UserFirm
-	(*PoolDigest)(nil),    // 23: zonecast.v1.PoolDigest
-	(*StartProfile)(nil),  // 24: zonecast.v1.StartProfile
-	(*Vector)(nil),        // 25: zonecast.v1.Vector
-	(*Position)(nil),      // 26: zonecast.v1.Position
-	(*Label)(nil),         // 27: zonecast.v1.Label
-	(Mode)(0),             // 28: zonecast.v1.Mode
-	(*Request)(nil),       // 29: zonecast.v1.Request
-	(*ZoneReason)(nil),    // 30: zonecast.v1.ZoneReason
-	(*Window)(nil),        // 31: zonecast.v1.Window
-	(Tier)(0),             // 32: zonecast.v1.Tier
+	(*AskTenant)(nil),     // 16: zonecast.v1.AskTenant
+	(*SetTenant)(nil),     // 17: zonecast.v1.SetTenant
+	(*TenantSet)(nil),     // 18: zonecast.v1.TenantSet
+	(*Demand)(nil),        // 19: zonecast.v1.Demand
+	(*Intents)(nil),       // 20: zonecast.v1.Intents
+	(*DatasetIntent)(nil), // 21: zonecast.v1.DatasetIntent
+	(*ZoneDigest)(nil),    // 22: zonecast.v1.ZoneDigest
+	(*UserFirm)(nil),      // 23: zonecast.v1.UserFirm
+	(*PoolDigest)(nil),    // 24: zonecast.v1.PoolDigest
+	(*StartProfile)(nil),  // 25: zonecast.v1.StartProfile
+	(*Vector)(nil),        // 26: zonecast.v1.Vector
+	(*Position)(nil),      // 27: zonecast.v1.Position
+	(*Label)(nil),         // 28: zonecast.v1.Label
+	(Mode)(0),             // 29: zonecast.v1.Mode
+	(*Request)(nil),       // 30: zonecast.v1.Request
+	(*ZoneReason)(nil),    // 31: zonecast.v1.ZoneReason
+	(*Window)(nil),        // 32: zonecast.v1.Window
+	(Tier)(0),             // 33: zonecast.v1.Tier
+	(*CostWeights)(nil),   // 34: zonecast.v1.CostWeights
 }
 var file_zone_proto_depIdxs = []int32{
-	25, // 0: zonecast.v1.ZoneSpec.capacity:type_name -> zonecast.v1.Vector
-	26, // 1: zonecast.v1.ZoneSpec.position:type_name -> zonecast.v1.Position
-	27, // 2: zonecast.v1.ZoneSpec.labels:type_name -> zonecast.v1.Label
+	26, // 0: zonecast.v1.ZoneSpec.capacity:type_name -> zonecast.v1.Vector
+	27, // 1: zonecast.v1.ZoneSpec.position:type_name -> zonecast.v1.Position
+	28, // 2: zonecast.v1.ZoneSpec.labels:type_name -> zonecast.v1.Label
 	1,  // 3: zonecast.v1.ZoneSpec.prices:type_name -> zonecast.v1.Prices
-	28, // 4: zonecast.v1.ZoneSpec.mode:type_name -> zonecast.v1.Mode
+	29, // 4: zonecast.v1.ZoneSpec.mode:type_name -> zonecast.v1.Mode
 	0,  // 5: zonecast.v1.PutZone.spec:type_name -> zonecast.v1.ZoneSpec
-	29, // 6: zonecast.v1.Claim.request:type_name -> zonecast.v1.Request
-	30, // 7: zonecast.v1.ClaimAnswer.refused:type_name -> zonecast.v1.ZoneReason
-	31, // 8: zonecast.v1.Reserve.window:type_name -> zonecast.v1.Window
-	25, // 9: zonecast.v1.Reserve.amount:type_name -> zonecast.v1.Vector
-	32, // 10: zonecast.v1.Reserve.tier:type_name -> zonecast.v1.Tier
-	32, // 11: zonecast.v1.Reserved.tier:type_name -> zonecast.v1.Tier
-	25, // 12: zonecast.v1.SetQuota.quota:type_name -> zonecast.v1.Vector
-	25, // 13: zonecast.v1.Demand.unit:type_name -> zonecast.v1.Vector
-	20, // 14: zonecast.v1.Intents.datasets:type_name -> zonecast.v1.DatasetIntent
-	0,  // 15: zonecast.v1.ZoneDigest.spec:type_name -> zonecast.v1.ZoneSpec
-	25, // 16: zonecast.v1.ZoneDigest.free:type_name -> zonecast.v1.Vector
-	23, // 17: zonecast.v1.ZoneDigest.pools:type_name -> zonecast.v1.PoolDigest
-	24, // 18: zonecast.v1.ZoneDigest.starts:type_name -> zonecast.v1.StartProfile
-	22, // 19: zonecast.v1.ZoneDigest.firm:type_name -> zonecast.v1.UserFirm
-	25, // 20: zonecast.v1.UserFirm.amount:type_name -> zonecast.v1.Vector
-	25, // 21: zonecast.v1.PoolDigest.firm:type_name -> zonecast.v1.Vector
-	22, // [22:22] is the sub-list for method output_type
-	22, // [22:22] is the sub-list for method input_type
-	22, // [22:22] is the sub-list for extension type_name
-	22, // [22:22] is the sub-list for extension extendee
-	0,  // [0:22] is the sub-list for field type_name
+	30, // 6: zonecast.v1.Claim.request:type_name -> zonecast.v1.Request
+	31, // 7: zonecast.v1.ClaimAnswer.refused:type_name -> zonecast.v1.ZoneReason
+	32, // 8: zonecast.v1.Reserve.window:type_name -> zonecast.v1.Window
+	26, // 9: zonecast.v1.Reserve.amount:type_name -> zonecast.v1.Vector
+	33, // 10: zonecast.v1.Reserve.tier:type_name -> zonecast.v1.Tier
+	33, // 11: zonecast.v1.Reserved.tier:type_name -> zonecast.v1.Tier
+	26, // 12: zonecast.v1.SetTenant.quota:type_name -> zonecast.v1.Vector
+	34, // 13: zonecast.v1.SetTenant.weights:type_name -> zonecast.v1.CostWeights
+	29, // 14: zonecast.v1.SetTenant.mode:type_name -> zonecast.v1.Mode
+	26, // 15: zonecast.v1.Demand.unit:type_name -> zonecast.v1.Vector
+	21, // 16: zonecast.v1.Intents.datasets:type_name -> zonecast.v1.DatasetIntent
+	0,  // 17: zonecast.v1.ZoneDigest.spec:type_name -> zonecast.v1.ZoneSpec
+	26, // 18: zonecast.v1.ZoneDigest.free:type_name -> zonecast.v1.Vector
+	24, // 19: zonecast.v1.ZoneDigest.pools:type_name -> zonecast.v1.PoolDigest
+	25, // 20: zonecast.v1.ZoneDigest.starts:type_name -> zonecast.v1.StartProfile
+	23, // 21: zonecast.v1.ZoneDigest.firm:type_name -> zonecast.v1.UserFirm
+	26, // 22: zonecast.v1.UserFirm.amount:type_name -> zonecast.v1.Vector
+	26, // 23: zonecast.v1.PoolDigest.firm:type_name -> zonecast.v1.Vector
+	24, // [24:24] is the sub-list for method output_type
+	24, // [24:24] is the sub-list for method input_type
+	24, // [24:24] is the sub-list for extension type_name
+	24, // [24:24] is the sub-list for extension extendee
+	0,  // [0:24] is the sub-list for field type_name
 }
 
 func init() { file_zone_proto_init() }
@@ -2119,7 +2190,7 @@ func file_zone_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_zone_proto_rawDesc), len(file_zone_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   25,
+			NumMessages:   26,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
