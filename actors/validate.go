@@ -80,13 +80,13 @@ func checkNames(r *messages.Request) error {
 	if len(r.GetRegions()) > listMax || len(r.GetLabels()) > listMax || len(r.GetDenyZones()) > listMax {
 		return fmt.Errorf("%w: more than %d regions, labels or denied zones", ErrInvalid, listMax)
 	}
-	for what, name := range map[string]string{"image": r.GetImage(), "dataset": r.GetDataset()} {
-		if name == "" {
-			continue
-		}
-		if err := CheckID(what, name); err != nil {
+	if r.GetImage() != "" {
+		if err := CheckID("image", r.GetImage()); err != nil {
 			return err
 		}
+	}
+	if r.GetDataset() != "" {
+		return CheckID("dataset", r.GetDataset())
 	}
 	return nil
 }
@@ -100,13 +100,9 @@ func checkPosition(p *messages.Position) error {
 }
 
 func checkWeights(w *messages.CostWeights) error {
-	for name, v := range map[string]int64{
-		"second_micros":             w.GetSecondMicros(),
-		"cost_sensitivity_permille": w.GetCostSensitivityPermille(),
-		"round_trips_permille":      w.GetRoundTripsPermille(),
-	} {
+	for _, v := range []int64{w.GetSecondMicros(), w.GetCostSensitivityPermille(), w.GetRoundTripsPermille()} {
 		if v < 0 || v > moneyMax {
-			return fmt.Errorf("%w: %s is %d, must be from 0 to %d", ErrInvalid, name, v, int64(moneyMax))
+			return fmt.Errorf("%w: a cost weight is %d, must be from 0 to %d", ErrInvalid, v, int64(moneyMax))
 		}
 	}
 	return nil

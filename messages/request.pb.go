@@ -37,8 +37,8 @@ type Request struct {
 	Position     *Position `protobuf:"bytes,7,opt,name=position,proto3" json:"position,omitempty"`
 	// Zones' regions it may be served in; empty means those of the profile.
 	Regions []string `protobuf:"bytes,8,rep,name=regions,proto3" json:"regions,omitempty"`
-	// Labels that the zone must have.
-	Labels []*Label `protobuf:"bytes,9,rep,name=labels,proto3" json:"labels,omitempty"`
+	// Labels that the zone must have, as name=value.
+	Labels []string `protobuf:"bytes,9,rep,name=labels,proto3" json:"labels,omitempty"`
 	// Zones it must not be served in.
 	DenyZones []string `protobuf:"bytes,10,rep,name=deny_zones,json=denyZones,proto3" json:"deny_zones,omitempty"`
 	// Ceiling on the price per hour in micro-units of money; 0 means none.
@@ -133,7 +133,7 @@ func (x *Request) GetRegions() []string {
 	return nil
 }
 
-func (x *Request) GetLabels() []*Label {
+func (x *Request) GetLabels() []string {
 	if x != nil {
 		return x.Labels
 	}
@@ -884,7 +884,7 @@ var File_request_proto protoreflect.FileDescriptor
 
 const file_request_proto_rawDesc = "" +
 	"\n" +
-	"\rrequest.proto\x12\vzonecast.v1\x1a\fcommon.proto\"\x82\x03\n" +
+	"\rrequest.proto\x12\vzonecast.v1\x1a\fcommon.proto\"\xee\x02\n" +
 	"\aRequest\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12'\n" +
 	"\x04need\x18\x02 \x01(\v2\x13.zonecast.v1.VectorR\x04need\x12\x1f\n" +
@@ -894,8 +894,8 @@ const file_request_proto_rawDesc = "" +
 	"\adataset\x18\x05 \x01(\tR\adataset\x12#\n" +
 	"\rdataset_bytes\x18\x06 \x01(\x03R\fdatasetBytes\x121\n" +
 	"\bposition\x18\a \x01(\v2\x15.zonecast.v1.PositionR\bposition\x12\x18\n" +
-	"\aregions\x18\b \x03(\tR\aregions\x12*\n" +
-	"\x06labels\x18\t \x03(\v2\x12.zonecast.v1.LabelR\x06labels\x12\x1d\n" +
+	"\aregions\x18\b \x03(\tR\aregions\x12\x16\n" +
+	"\x06labels\x18\t \x03(\tR\x06labels\x12\x1d\n" +
 	"\n" +
 	"deny_zones\x18\n" +
 	" \x03(\tR\tdenyZones\x120\n" +
@@ -984,27 +984,25 @@ var file_request_proto_goTypes = []any{
 	(*CostWeights)(nil), // 11: zonecast.v1.CostWeights
 	(*Vector)(nil),      // 12: zonecast.v1.Vector
 	(*Position)(nil),    // 13: zonecast.v1.Position
-	(*Label)(nil),       // 14: zonecast.v1.Label
-	(*ZoneReason)(nil),  // 15: zonecast.v1.ZoneReason
+	(*ZoneReason)(nil),  // 14: zonecast.v1.ZoneReason
 }
 var file_request_proto_depIdxs = []int32{
 	12, // 0: zonecast.v1.Request.need:type_name -> zonecast.v1.Vector
 	13, // 1: zonecast.v1.Request.position:type_name -> zonecast.v1.Position
-	14, // 2: zonecast.v1.Request.labels:type_name -> zonecast.v1.Label
-	0,  // 3: zonecast.v1.Place.request:type_name -> zonecast.v1.Request
-	5,  // 4: zonecast.v1.Placement.choice:type_name -> zonecast.v1.Choice
-	0,  // 5: zonecast.v1.Select.request:type_name -> zonecast.v1.Request
-	5,  // 6: zonecast.v1.Ranking.choices:type_name -> zonecast.v1.Choice
-	0,  // 7: zonecast.v1.Rank.request:type_name -> zonecast.v1.Request
-	11, // 8: zonecast.v1.Rank.weights:type_name -> zonecast.v1.CostWeights
-	10, // 9: zonecast.v1.Rank.access:type_name -> zonecast.v1.Weight
-	5,  // 10: zonecast.v1.Ranked.choices:type_name -> zonecast.v1.Choice
-	15, // 11: zonecast.v1.Ranked.reasons:type_name -> zonecast.v1.ZoneReason
-	12, // [12:12] is the sub-list for method output_type
-	12, // [12:12] is the sub-list for method input_type
-	12, // [12:12] is the sub-list for extension type_name
-	12, // [12:12] is the sub-list for extension extendee
-	0,  // [0:12] is the sub-list for field type_name
+	0,  // 2: zonecast.v1.Place.request:type_name -> zonecast.v1.Request
+	5,  // 3: zonecast.v1.Placement.choice:type_name -> zonecast.v1.Choice
+	0,  // 4: zonecast.v1.Select.request:type_name -> zonecast.v1.Request
+	5,  // 5: zonecast.v1.Ranking.choices:type_name -> zonecast.v1.Choice
+	0,  // 6: zonecast.v1.Rank.request:type_name -> zonecast.v1.Request
+	11, // 7: zonecast.v1.Rank.weights:type_name -> zonecast.v1.CostWeights
+	10, // 8: zonecast.v1.Rank.access:type_name -> zonecast.v1.Weight
+	5,  // 9: zonecast.v1.Ranked.choices:type_name -> zonecast.v1.Choice
+	14, // 10: zonecast.v1.Ranked.reasons:type_name -> zonecast.v1.ZoneReason
+	11, // [11:11] is the sub-list for method output_type
+	11, // [11:11] is the sub-list for method input_type
+	11, // [11:11] is the sub-list for extension type_name
+	11, // [11:11] is the sub-list for extension extendee
+	0,  // [0:11] is the sub-list for field type_name
 }
 
 func init() { file_request_proto_init() }

@@ -29,8 +29,9 @@ type ZoneSpec struct {
 	OvercommitPermille int64     `protobuf:"varint,2,opt,name=overcommit_permille,json=overcommitPermille,proto3" json:"overcommit_permille,omitempty"`
 	Position           *Position `protobuf:"bytes,3,opt,name=position,proto3" json:"position,omitempty"`
 	Region             string    `protobuf:"bytes,4,opt,name=region,proto3" json:"region,omitempty"`
-	Labels             []*Label  `protobuf:"bytes,5,rep,name=labels,proto3" json:"labels,omitempty"`
-	Prices             *Prices   `protobuf:"bytes,6,opt,name=prices,proto3" json:"prices,omitempty"`
+	// Traits, as name=value.
+	Labels []string `protobuf:"bytes,5,rep,name=labels,proto3" json:"labels,omitempty"`
+	Prices *Prices  `protobuf:"bytes,6,opt,name=prices,proto3" json:"prices,omitempty"`
 	// Bytes of datasets that the zone caches.
 	CacheBytes    int64 `protobuf:"varint,7,opt,name=cache_bytes,json=cacheBytes,proto3" json:"cache_bytes,omitempty"`
 	Mode          Mode  `protobuf:"varint,8,opt,name=mode,proto3,enum=zonecast.v1.Mode" json:"mode,omitempty"`
@@ -96,7 +97,7 @@ func (x *ZoneSpec) GetRegion() string {
 	return ""
 }
 
-func (x *ZoneSpec) GetLabels() []*Label {
+func (x *ZoneSpec) GetLabels() []string {
 	if x != nil {
 		return x.Labels
 	}
@@ -1934,13 +1935,13 @@ var File_zone_proto protoreflect.FileDescriptor
 const file_zone_proto_rawDesc = "" +
 	"\n" +
 	"\n" +
-	"zone.proto\x12\vzonecast.v1\x1a\fcommon.proto\x1a\rrequest.proto\"\xd8\x02\n" +
+	"zone.proto\x12\vzonecast.v1\x1a\fcommon.proto\x1a\rrequest.proto\"\xc4\x02\n" +
 	"\bZoneSpec\x12/\n" +
 	"\bcapacity\x18\x01 \x01(\v2\x13.zonecast.v1.VectorR\bcapacity\x12/\n" +
 	"\x13overcommit_permille\x18\x02 \x01(\x03R\x12overcommitPermille\x121\n" +
 	"\bposition\x18\x03 \x01(\v2\x15.zonecast.v1.PositionR\bposition\x12\x16\n" +
-	"\x06region\x18\x04 \x01(\tR\x06region\x12*\n" +
-	"\x06labels\x18\x05 \x03(\v2\x12.zonecast.v1.LabelR\x06labels\x12+\n" +
+	"\x06region\x18\x04 \x01(\tR\x06region\x12\x16\n" +
+	"\x06labels\x18\x05 \x03(\tR\x06labels\x12+\n" +
 	"\x06prices\x18\x06 \x01(\v2\x13.zonecast.v1.PricesR\x06prices\x12\x1f\n" +
 	"\vcache_bytes\x18\a \x01(\x03R\n" +
 	"cacheBytes\x12%\n" +
@@ -2137,44 +2138,42 @@ var file_zone_proto_goTypes = []any{
 	(*StartProfile)(nil),  // 25: zonecast.v1.StartProfile
 	(*Vector)(nil),        // 26: zonecast.v1.Vector
 	(*Position)(nil),      // 27: zonecast.v1.Position
-	(*Label)(nil),         // 28: zonecast.v1.Label
-	(Mode)(0),             // 29: zonecast.v1.Mode
-	(*Request)(nil),       // 30: zonecast.v1.Request
-	(*ZoneReason)(nil),    // 31: zonecast.v1.ZoneReason
-	(*Window)(nil),        // 32: zonecast.v1.Window
-	(Tier)(0),             // 33: zonecast.v1.Tier
-	(*CostWeights)(nil),   // 34: zonecast.v1.CostWeights
+	(Mode)(0),             // 28: zonecast.v1.Mode
+	(*Request)(nil),       // 29: zonecast.v1.Request
+	(*ZoneReason)(nil),    // 30: zonecast.v1.ZoneReason
+	(*Window)(nil),        // 31: zonecast.v1.Window
+	(Tier)(0),             // 32: zonecast.v1.Tier
+	(*CostWeights)(nil),   // 33: zonecast.v1.CostWeights
 }
 var file_zone_proto_depIdxs = []int32{
 	26, // 0: zonecast.v1.ZoneSpec.capacity:type_name -> zonecast.v1.Vector
 	27, // 1: zonecast.v1.ZoneSpec.position:type_name -> zonecast.v1.Position
-	28, // 2: zonecast.v1.ZoneSpec.labels:type_name -> zonecast.v1.Label
-	1,  // 3: zonecast.v1.ZoneSpec.prices:type_name -> zonecast.v1.Prices
-	29, // 4: zonecast.v1.ZoneSpec.mode:type_name -> zonecast.v1.Mode
-	0,  // 5: zonecast.v1.PutZone.spec:type_name -> zonecast.v1.ZoneSpec
-	30, // 6: zonecast.v1.Claim.request:type_name -> zonecast.v1.Request
-	31, // 7: zonecast.v1.ClaimAnswer.refused:type_name -> zonecast.v1.ZoneReason
-	32, // 8: zonecast.v1.Reserve.window:type_name -> zonecast.v1.Window
-	26, // 9: zonecast.v1.Reserve.amount:type_name -> zonecast.v1.Vector
-	33, // 10: zonecast.v1.Reserve.tier:type_name -> zonecast.v1.Tier
-	33, // 11: zonecast.v1.Reserved.tier:type_name -> zonecast.v1.Tier
-	26, // 12: zonecast.v1.SetTenant.quota:type_name -> zonecast.v1.Vector
-	34, // 13: zonecast.v1.SetTenant.weights:type_name -> zonecast.v1.CostWeights
-	29, // 14: zonecast.v1.SetTenant.mode:type_name -> zonecast.v1.Mode
-	26, // 15: zonecast.v1.Demand.unit:type_name -> zonecast.v1.Vector
-	21, // 16: zonecast.v1.Intents.datasets:type_name -> zonecast.v1.DatasetIntent
-	0,  // 17: zonecast.v1.ZoneDigest.spec:type_name -> zonecast.v1.ZoneSpec
-	26, // 18: zonecast.v1.ZoneDigest.free:type_name -> zonecast.v1.Vector
-	24, // 19: zonecast.v1.ZoneDigest.pools:type_name -> zonecast.v1.PoolDigest
-	25, // 20: zonecast.v1.ZoneDigest.starts:type_name -> zonecast.v1.StartProfile
-	23, // 21: zonecast.v1.ZoneDigest.firm:type_name -> zonecast.v1.UserFirm
-	26, // 22: zonecast.v1.UserFirm.amount:type_name -> zonecast.v1.Vector
-	26, // 23: zonecast.v1.PoolDigest.firm:type_name -> zonecast.v1.Vector
-	24, // [24:24] is the sub-list for method output_type
-	24, // [24:24] is the sub-list for method input_type
-	24, // [24:24] is the sub-list for extension type_name
-	24, // [24:24] is the sub-list for extension extendee
-	0,  // [0:24] is the sub-list for field type_name
+	1,  // 2: zonecast.v1.ZoneSpec.prices:type_name -> zonecast.v1.Prices
+	28, // 3: zonecast.v1.ZoneSpec.mode:type_name -> zonecast.v1.Mode
+	0,  // 4: zonecast.v1.PutZone.spec:type_name -> zonecast.v1.ZoneSpec
+	29, // 5: zonecast.v1.Claim.request:type_name -> zonecast.v1.Request
+	30, // 6: zonecast.v1.ClaimAnswer.refused:type_name -> zonecast.v1.ZoneReason
+	31, // 7: zonecast.v1.Reserve.window:type_name -> zonecast.v1.Window
+	26, // 8: zonecast.v1.Reserve.amount:type_name -> zonecast.v1.Vector
+	32, // 9: zonecast.v1.Reserve.tier:type_name -> zonecast.v1.Tier
+	32, // 10: zonecast.v1.Reserved.tier:type_name -> zonecast.v1.Tier
+	26, // 11: zonecast.v1.SetTenant.quota:type_name -> zonecast.v1.Vector
+	33, // 12: zonecast.v1.SetTenant.weights:type_name -> zonecast.v1.CostWeights
+	28, // 13: zonecast.v1.SetTenant.mode:type_name -> zonecast.v1.Mode
+	26, // 14: zonecast.v1.Demand.unit:type_name -> zonecast.v1.Vector
+	21, // 15: zonecast.v1.Intents.datasets:type_name -> zonecast.v1.DatasetIntent
+	0,  // 16: zonecast.v1.ZoneDigest.spec:type_name -> zonecast.v1.ZoneSpec
+	26, // 17: zonecast.v1.ZoneDigest.free:type_name -> zonecast.v1.Vector
+	24, // 18: zonecast.v1.ZoneDigest.pools:type_name -> zonecast.v1.PoolDigest
+	25, // 19: zonecast.v1.ZoneDigest.starts:type_name -> zonecast.v1.StartProfile
+	23, // 20: zonecast.v1.ZoneDigest.firm:type_name -> zonecast.v1.UserFirm
+	26, // 21: zonecast.v1.UserFirm.amount:type_name -> zonecast.v1.Vector
+	26, // 22: zonecast.v1.PoolDigest.firm:type_name -> zonecast.v1.Vector
+	23, // [23:23] is the sub-list for method output_type
+	23, // [23:23] is the sub-list for method input_type
+	23, // [23:23] is the sub-list for extension type_name
+	23, // [23:23] is the sub-list for extension extendee
+	0,  // [0:23] is the sub-list for field type_name
 }
 
 func init() { file_zone_proto_init() }
