@@ -15,10 +15,21 @@ import (
 // Bounds of what one proposal may hold. A batch over them is refused before it
 // is proposed.
 const (
-	MaxBatchBytes = 256 << 10 // of one actor's batch, encoded
-	MaxRows       = 2_000     // of one ingest
-	MaxPending    = 4_096     // proposals of one shard that wait for their outcome
+	MaxBatchBytes  = 256 << 10 // of one actor's batch, encoded: the size of the largest message
+	MaxRows        = 2_000     // of one ingest
+	MaxIngestBytes = 1 << 20   // of one ingest, encoded: 500 bytes for each of MaxRows
+	MaxKeyBytes    = 512       // of a kind, id, request id, reminder key or row identity: four id parts
+	MaxPending     = 4_096     // proposals and events of one shard that wait for their outcome or reader
 )
+
+// MaxTimeMs is the latest instant that a proposal may name, the end of the year
+// 2999: one that lies past it would end the shard's log time.
+const MaxTimeMs int64 = 32_503_680_000_000
+
+// AnswersKeptMs is how much log time an answer stays known.
+const AnswersKeptMs = dayMs
+
+const dayMs int64 = 24 * 3600 * 1000
 
 // Errors that a caller decides on. Each is wrapped with what was seen.
 var (
@@ -27,6 +38,9 @@ var (
 	ErrNotLeader = errors.New("not the leader of this shard")
 	// ErrOverloaded: MaxPending proposals wait. Nothing was written; back off.
 	ErrOverloaded = errors.New("shard is overloaded")
+	// ErrInvalid: a proposal breaks the form that its type states. Nothing was
+	// written; it will never be taken.
+	ErrInvalid = errors.New("invalid proposal")
 	// ErrTooLarge: a batch or ingest is over its bound. Nothing was written.
 	ErrTooLarge = errors.New("too large")
 	// ErrFenced: the batch was computed on a version, or in a term, that is no
@@ -58,7 +72,7 @@ func (v Version) String() string {
 //
 // It is accepted if and only if the log entry that carries it was appended in
 // Version.Term, the actor's stored version is Base, and none of its answers'
-// request ids has an answer yet.
+// request ids has an answer yet. Accepted or not, it raises the shard's log time.
 type Batch struct {
 	Actor   Actor
 	Version Version // the actor's version once this is applied
@@ -68,11 +82,11 @@ type Batch struct {
 	Records  [][]byte // appended to the actor's tail
 	Snapshot []byte   // if not nil: the state after this batch; replaces snapshot and tail, and Records is empty
 	Answers  []Answer // settled request ids
-	Wakes    []Wake   // reminders set or cleared; Actor is the batch's
-	Rows     []Row    // samples of this actor's own series
+	Wakes    []Wake   // reminders set or cleared, of this actor whatever they name; the last of a key counts
+	Rows     []Row    // samples of this actor's own series, whatever actor they name
 }
 
-// Answer is the result of a request id, kept for 24 h of log time.
+// Answer is the result of a request id, kept for AnswersKeptMs of log time.
 type Answer struct {
 	Request string
 	Result  []byte
@@ -86,8 +100,8 @@ type Wake struct {
 	AtMs  int64
 }
 
-// Row is one sample of an actor's series. Identity is unique within the actor: a
-// row whose identity is already stored is dropped at apply.
+// Row is one sample of an actor's series. Actor, AtMs and Identity say which one it
+// is: a row of which another with the same three is stored is dropped at apply.
 type Row struct {
 	Actor    Actor
 	Identity string
@@ -96,7 +110,7 @@ type Row struct {
 }
 
 // Placed is a Row with its position in its actor's series: a number that grows
-// in the order of commits and is not dense.
+// in the order of commits, starts above 0 and is not dense.
 type Placed struct {
 	Row
 	Position uint64
@@ -110,7 +124,10 @@ type State struct {
 }
 
 // Event is one thing that a Log tells the one who drives it. Exactly one of its
-// fields is set.
+// fields is set. Of one batch, Applied comes before its Rows.
+//
+// Between a Term with Number 0 and the next Term there are no other events: what
+// was proposed or asked before is unknown and stays so.
 type Event struct {
 	Applied *Applied // a batch that this replica proposed was applied, or refused at apply
 	Rows    []Placed // rows that were committed, by batch or ingest, without the duplicates
@@ -147,13 +164,14 @@ type Log interface {
 	// NowMs returns the shard's log time: the largest NowMs of all applied entries.
 	NowMs() int64
 	// Propose hands b over; it must not be changed afterwards. nil means taken, not
-	// committed. Errors: ErrNotLeader, ErrOverloaded, ErrTooLarge.
+	// committed. Errors: ErrNotLeader, ErrOverloaded, ErrTooLarge, ErrInvalid.
 	Propose(b *Batch) error
 	// Ingest proposes rows of many actors, without a fence. Errors as Propose.
 	Ingest(nowMs int64, rows []Row) error
-	// ReadIndex asks for a Read event with token. Error: ErrNotLeader.
+	// ReadIndex asks for a Read event with token. Errors: ErrNotLeader, ErrOverloaded.
 	ReadIndex(token uint64) error
-	// Load returns the applied state of a; the zero State for one never written.
+	// Load returns the applied state of a; the zero State for one never written. Its
+	// bytes must not be changed; no later batch does.
 	Load(a Actor) (State, error)
 	// Answer returns the stored result of a request id.
 	Answer(a Actor, request string) (result []byte, found bool, err error)
