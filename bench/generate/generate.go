@@ -18,14 +18,22 @@ type Trace struct {
 }
 
 // Generate makes the trace and zones that c describes. It fails if c is not
-// valid, or if so little is asked for that no request came about.
-func Generate(c Config) (Trace, error) {
+// valid, or if so little is asked for that no request came about. each, unless
+// it is nil, is called after each of c.Users users; an error that it returns
+// ends the work and is returned.
+func Generate(c Config, each func() error) (Trace, error) {
 	if err := c.Validate(); err != nil {
 		return Trace{}, err
 	}
 	g := &generator{Config: c, cities: c.cities(), sizes: map[string]int64{}}
 	for i := range c.Users {
 		g.user(i)
+		if each == nil {
+			continue
+		}
+		if err := each(); err != nil {
+			return Trace{}, err
+		}
 	}
 	g.crowds()
 	if len(g.rows) == 0 {

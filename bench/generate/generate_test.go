@@ -18,7 +18,7 @@ import (
 
 func generate(t testing.TB, c Config) Trace {
 	t.Helper()
-	out, err := Generate(c)
+	out, err := Generate(c, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -76,7 +76,7 @@ func TestAnyValidConfigGivesFilesThatReadBack(t *testing.T) {
 		if err := c.Validate(); err != nil {
 			t.Fatal(err)
 		}
-		out, err := Generate(c)
+		out, err := Generate(c, nil)
 		if err != nil {
 			t.Skip("nothing came about")
 		}
@@ -239,7 +239,7 @@ func TestValidateNamesTheField(t *testing.T) {
 	} {
 		c := Default()
 		edit(&c)
-		_, err := Generate(c)
+		_, err := Generate(c, nil)
 		if !errors.Is(err, ErrConfig) || !bytes.Contains([]byte(err.Error()), []byte(name)) {
 			t.Errorf("%s: %v", name, err)
 		}
