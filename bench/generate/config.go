@@ -59,6 +59,7 @@ const (
 	MaxDays     = 3_650
 	MaxUsers    = 1_000_000
 	MaxPlaces   = 100_000
+	MaxCrowds   = 10_000
 	MaxNeed     = resource.MaxCapacity / resource.MaxHoldings // of each resource: as many as a zone may hold fit into the largest
 	MaxZones    = 1_000                                       // every request looks at all of them once
 	MaxCities   = 8                                           // as many as the table of cities has
@@ -90,9 +91,9 @@ func (c Config) Validate() error {
 		name               string
 		value, least, most int
 	}{
-		{"Days", c.Days, 1, MaxDays}, {"Users", c.Users, 1, MaxUsers}, {"Tenants", c.Tenants, 1, c.Users},
+		{"Days", c.Days, 1, MaxDays}, {"Users", c.Users, 1, MaxUsers}, {"Tenants", c.Tenants, 1, MaxUsers},
 		{"Cities", c.Cities, 1, MaxCities}, {"Zones", c.Zones, c.Cities, MaxZones},
-		{"Holidays", c.Holidays, 0, c.Days}, {"Crowds", c.Crowds, 0, c.Days}, {"Places", c.Places, 1, MaxPlaces},
+		{"Holidays", c.Holidays, 0, c.Days}, {"Crowds", c.Crowds, 0, MaxCrowds}, {"Places", c.Places, 1, MaxPlaces},
 	} {
 		if whole.value < whole.least || whole.value > whole.most {
 			return fmt.Errorf("%w: %s is %d, must be from %d to %d", ErrConfig, whole.name, whole.value, whole.least, whole.most)
@@ -122,8 +123,8 @@ func (c Config) validateSizes() error {
 		return fmt.Errorf("%w: Duration is %v, must be from 1s to 24h", ErrConfig, c.Duration)
 	case c.DatasetBytes < 1 || c.DatasetBytes > resource.MaxAmount/1024:
 		return fmt.Errorf("%w: DatasetBytes is %d, must be from 1 to %d", ErrConfig, c.DatasetBytes, resource.MaxAmount/1024)
-	case c.PerDay*float64(c.Users)*float64(c.Days) > MaxRequests:
-		return fmt.Errorf("%w: PerDay × Users × Days is over %d requests", ErrConfig, MaxRequests)
+	case (c.PerDay*float64(c.Days)+float64(c.Crowds)*c.CrowdShare)*float64(c.Users) > MaxRequests:
+		return fmt.Errorf("%w: (PerDay × Days + Crowds × CrowdShare) × Users is over %d requests", ErrConfig, MaxRequests)
 	case c.Need.IsZero():
 		return fmt.Errorf("%w: Need is nothing", ErrConfig)
 	}

@@ -228,13 +228,13 @@ func TestCapacityIsNearThePeak(t *testing.T) {
 func TestValidateNamesTheField(t *testing.T) {
 	for name, edit := range map[string]func(*Config){
 		"Days": func(c *Config) { c.Days = 0 }, "Users": func(c *Config) { c.Users = MaxUsers + 1 },
-		"Tenants": func(c *Config) { c.Tenants = c.Users + 1 }, "Cities": func(c *Config) { c.Cities = 9 },
+		"Tenants": func(c *Config) { c.Tenants = 0 }, "Cities": func(c *Config) { c.Cities = 9 },
 		"Zones": func(c *Config) { c.Zones = 0 }, "Rhythm": func(c *Config) { c.Rhythm = math.NaN() },
 		"PerDay": func(c *Config) { c.PerDay = math.Inf(1) }, "Zipf": func(c *Config) { c.Zipf = -1 },
 		"Start": func(c *Config) { c.Start++ }, "Duration": func(c *Config) { c.Duration = 0 },
 		"DatasetBytes": func(c *Config) { c.DatasetBytes = 0 }, "Need": func(c *Config) { c.Need.CPU = -1 },
 		"Need is nothing":       func(c *Config) { c.Need = resource.Vector{} },
-		"PerDay × Users × Days": func(c *Config) { c.Users, c.Days = MaxUsers, MaxDays },
+		"Users is over": func(c *Config) { c.Users, c.Days = MaxUsers, MaxDays },
 		"no request came about": func(c *Config) { c.PerDay, c.Crowds = 0, 0 },
 	} {
 		c := Default()

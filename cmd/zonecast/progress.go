@@ -5,13 +5,18 @@ import (
 	"io"
 	"os"
 	"sync"
+	"time"
 
 	"github.com/schollz/progressbar/v3"
 	"golang.org/x/term"
 )
 
+// linePause lies between two lines of progress where there is no terminal: rare
+// enough for a log of CI, often enough to see that work goes on.
+const linePause = 10 * time.Second
+
 // progress shows on stderr how far long work is: a bar on a terminal, elsewhere
-// a line for every tenth, nothing with --quiet. It may be used by several
+// a line now and then, nothing with --quiet. It may be used by several
 // goroutines.
 type progress struct {
 	bar *progressbar.ProgressBar // on a terminal
@@ -21,11 +26,12 @@ type progress struct {
 	what  string
 	done  int
 	total int
+	shown time.Time // of the last line
 }
 
 // progress begins to show work of total steps. Call Close when it is over.
 func (a *app) progress(what string, total int) *progress {
-	p := &progress{what: what, total: total}
+	p := &progress{what: what, total: total, shown: time.Now()}
 	switch {
 	case a.quiet:
 	case isTerminal(a.stderr):
@@ -51,11 +57,10 @@ func (p *progress) Add(n int) {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	const parts = 10
-	before := p.done * parts / max(p.total, 1)
 	p.done += n
-	if now := p.done * parts / max(p.total, 1); p.out != nil && now > before {
+	if now := time.Now(); p.out != nil && now.Sub(p.shown) >= linePause {
 		fmt.Fprintf(p.out, "%s: %d of %d\n", p.what, p.done, p.total)
+		p.shown = now
 	}
 }
 
