@@ -234,7 +234,7 @@ func TestValidateNamesTheField(t *testing.T) {
 		"Start": func(c *Config) { c.Start++ }, "Duration": func(c *Config) { c.Duration = 0 },
 		"DatasetBytes": func(c *Config) { c.DatasetBytes = 0 }, "Need": func(c *Config) { c.Need.CPU = -1 },
 		"Need is nothing":       func(c *Config) { c.Need = resource.Vector{} },
-		"Users is over": func(c *Config) { c.Users, c.Days = MaxUsers, MaxDays },
+		"Users is over":         func(c *Config) { c.Users, c.Days = MaxUsers, MaxDays },
 		"no request came about": func(c *Config) { c.PerDay, c.Crowds = 0, 0 },
 	} {
 		c := Default()
