@@ -47,7 +47,7 @@ type Config struct {
 
 	Need     resource.Vector // of every request
 	Duration span.Duration   // mean; log-normal
-	Spread   float64         // standard deviation of the duration's logarithm; 0: all last Duration
+	Spread   float64         // standard deviation of the duration's logarithm
 
 	Crowded   float64 // capacity of the busiest zone, in parts of its peak; the others get their peak
 	TestShare float64 // share of the time, at the end, whose rows are of part test
@@ -60,9 +60,11 @@ const (
 	MaxUsers    = 1_000_000
 	MaxPlaces   = 100_000
 	MaxCrowds   = 10_000
-	MaxNeed     = resource.MaxCapacity / resource.MaxHoldings // of each resource: as many as a zone may hold fit into the largest
-	MaxZones    = 1_000                                       // every request looks at all of them once
-	MaxCities   = 8                                           // as many as the table of cities has
+	// MaxNeed of each resource: as many requests as a zone may hold fit into the
+	// largest one.
+	MaxNeed   = resource.MaxCapacity / resource.MaxHoldings
+	MaxZones  = 1_000 // every request looks at all of them once
+	MaxCities = 8     // as many as the table of cities has
 )
 
 // Default returns the trace of the demo: 120 users of three tenants for 30 days
@@ -118,7 +120,8 @@ func (c Config) validateSizes() error {
 	end := c.Start.Add(span.Duration(c.Days+1) * span.Day)
 	switch {
 	case c.Start < span.MinTime || end > span.MaxTime || c.Start != c.Start.Floor(span.Day):
-		return fmt.Errorf("%w: Start is %v, must be a midnight, and the trace must lie in the years 1970 to 2999", ErrConfig, c.Start)
+		return fmt.Errorf("%w: Start is %v, must be a midnight, and the trace must lie in the years 1970 to 2999",
+			ErrConfig, c.Start)
 	case c.Duration < span.Second || c.Duration > span.Day:
 		return fmt.Errorf("%w: Duration is %v, must be from 1s to 24h", ErrConfig, c.Duration)
 	case c.DatasetBytes < 1 || c.DatasetBytes > resource.MaxAmount/1024:

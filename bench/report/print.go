@@ -70,8 +70,8 @@ func (r *Report) outcomes() string {
 		p := r.Policies[name]
 		percent := func(n int) string { return fmt.Sprintf("%.1f %%", 100*share(float64(n), float64(p.Requests))) }
 		t.AppendRow(table.Row{name, number(p.Knob), percent(p.Hit), percent(p.Late), percent(p.Missed), percent(p.Refused),
-			fmt.Sprintf("%.1f %%", 100*p.Facets.Data.HitRate), fmt.Sprintf("%.0f", p.StartMs.Mean), fmt.Sprintf("%.0f", p.StartMs.P95),
-			fmt.Sprintf("%.0f", p.WastedHours)})
+			fmt.Sprintf("%.1f %%", 100*p.Facets.Data.HitRate),
+			fmt.Sprintf("%.0f", p.StartMs.Mean), fmt.Sprintf("%.0f", p.StartMs.P95), fmt.Sprintf("%.0f", p.WastedHours)})
 	}
 	return render("Outcomes, each policy at its chosen setting", t)
 }
@@ -132,7 +132,8 @@ func (r *Report) comparisons() string {
 		case c.High < 0:
 			verdict = "behind"
 		}
-		t.AppendRow(table.Row{c.Against, facet, level, fmt.Sprintf("%+.3f", c.Difference), fmt.Sprintf("[%+.3f %+.3f]", c.Low, c.High), verdict})
+		t.AppendRow(table.Row{c.Against, facet, level,
+			fmt.Sprintf("%+.3f", c.Difference), fmt.Sprintf("[%+.3f %+.3f]", c.Low, c.High), verdict})
 	}
 	return render("Differences in hit rate, with 95 % intervals of the paired differences", t)
 }

@@ -49,7 +49,7 @@ type Result struct {
 	TotalCost   float64            `json:"total_cost"`
 	CostByRatio map[string]float64 `json:"cost_by_ratio"`
 
-	AtWaste      map[string]Rate `json:"at_waste"` // by wasted hours; levels that are not enough for the policy are left out
+	AtWaste      map[string]Rate `json:"at_waste"` // by wasted hours; without levels too low for the policy
 	Facets       Facets          `json:"facets"`
 	Reservations Reservations    `json:"reservations"`
 	Frontier     []Setting       `json:"frontier"` // by wasted hours; settings that others beat included
@@ -162,7 +162,8 @@ func (s *Study) result(p Policy, boot *Bootstrap) Result {
 	}
 	for _, run := range p.Runs {
 		sum := run.total()
-		out.Frontier = append(out.Frontier, Setting{run.Knob, sum.WastedHours, sum.Compute.rate(), sum.Data.rate(), sum.Cost[s.Ratio]})
+		out.Frontier = append(out.Frontier,
+			Setting{run.Knob, sum.WastedHours, sum.Compute.rate(), sum.Data.rate(), sum.Cost[s.Ratio]})
 	}
 	slices.SortStableFunc(out.Frontier, func(a, b Setting) int { return cmp.Compare(a.WastedHours, b.WastedHours) })
 	return out

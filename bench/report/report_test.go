@@ -278,3 +278,20 @@ func TestIntervalsCover(t *testing.T) {
 		t.Errorf("intervals of 95 %% held the truth in %.1f %%", 100*share)
 	}
 }
+
+// As large as a replay of all policies with a sweep.
+func BenchmarkNew(b *testing.B) {
+	s := study()
+	s.Resamples = 0
+	var waste, rate []float64
+	for k := range 8 {
+		waste, rate = append(waste, float64(5*k*k+1)), append(rate, float64(k+1)/10)
+	}
+	s.Policies = nil
+	for _, name := range []string{"keep-alive", "static", "last-day", "last-week", "histogram", "scheduled", "zone-only", "predictive"} {
+		s.Policies = append(s.Policies, policy(name, waste, rate))
+	}
+	for b.Loop() {
+		report(b, s)
+	}
+}

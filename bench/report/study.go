@@ -152,7 +152,8 @@ func (s *Study) validateRun(run Run) error {
 	}
 	for i, d := range run.Days {
 		if d.Start != days[i].Start || len(d.Cost) != len(s.Ratios) {
-			return fmt.Errorf("day %v: %d costs for %d ratios, and the first run has %v here", d.Start, len(d.Cost), len(s.Ratios), days[i].Start)
+			return fmt.Errorf("day %v: %d costs for %d ratios, and the first run has %v here",
+				d.Start, len(d.Cost), len(s.Ratios), days[i].Start)
 		}
 		for _, f := range []Facet{d.Compute, d.Data, d.Connection, d.Storage} {
 			if f.Hit+f.Late+f.Missed+f.Refused != f.Requests {

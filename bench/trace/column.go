@@ -69,7 +69,9 @@ func amountColumn[T any](name string, need presence, fallback string, most int64
 }
 
 // floatColumn is a column of numbers from least to most.
-func floatColumn[T any](name string, need presence, fallback string, least, most float64, at func(*T) *float64) column[T] {
+func floatColumn[T any](
+	name string, need presence, fallback string, least, most float64, at func(*T) *float64,
+) column[T] {
 	return column[T]{name, need, fallback,
 		func(field string, to *T) (err error) { *at(to), err = parseFloat(field, least, most); return err },
 		func(from *T) string { return strconv.FormatFloat(*at(from), 'f', -1, 64) },
@@ -137,7 +139,8 @@ func parseTime(field string) (span.Time, error) {
 		err = bad
 	}
 	if err != nil || at < span.MinTime || at > span.MaxTime {
-		return 0, fmt.Errorf("%w: %s is no time from 1970 to 2999 as 2026-01-31T08:00:00Z or in Unix seconds", ErrValue, quote(field))
+		return 0, fmt.Errorf("%w: %s is no time from 1970 to 2999 as 2026-01-31T08:00:00Z or in Unix seconds",
+			ErrValue, quote(field))
 	}
 	return at, nil
 }

@@ -131,7 +131,8 @@ func (i *Info) visits(rows []Row) {
 	}
 	if with > 0 {
 		share := 1 / float64(with)
-		i.ReturningShare, i.PrivateShare, i.TopDatasetShare = share*float64(returning), share*float64(private), share*float64(best)
+		i.ReturningShare, i.PrivateShare = share*float64(returning), share*float64(private)
+		i.TopDatasetShare = share * float64(best)
 	}
 }
 
@@ -222,8 +223,8 @@ func (i Info) String() string {
 	}
 	line("datasets", "%d, %.1f GiB", i.Datasets, float64(i.DatasetBytes)/(1<<30))
 	if i.Datasets > 0 {
-		line("habit, where", "%.0f %% return to a dataset of theirs, %.0f %% to the user's most frequent one; %.0f %% touch one that is theirs alone",
-			100*i.ReturningShare, 100*i.TopDatasetShare, 100*i.PrivateShare)
+		line("habit, where", "%.0f %% return to a dataset of theirs, %.0f %% to the user's most frequent one; "+
+			"%.0f %% touch one that is theirs alone", 100*i.ReturningShare, 100*i.TopDatasetShare, 100*i.PrivateShare)
 	}
 	line("habit, when", "hour of day %.2f of %.2f bits, %.2f knowing the user; day of week %.2f of %.2f bits",
 		i.HourEntropyBits, math.Log2(24), i.UserHourEntropyBits, i.WeekdayEntropyBits, math.Log2(7))

@@ -67,14 +67,17 @@ func Decode(r io.Reader, o Options) (*Trace, error) {
 	}
 	if late > 0 {
 		t.sort()
-		t.Warnings = append(t.Warnings, fmt.Sprintf("rows were not in order of time (%d times, first at line %d): sorted", late, lateLine))
+		t.Warnings = append(t.Warnings,
+			fmt.Sprintf("rows were not in order of time (%d times, first at line %d): sorted", late, lateLine))
 	}
 	return t, nil
 }
 
 // decode reads records of schema s from r and hands each good one on with its
 // row number and line. It stops at the first error that add returns.
-func decode[T any](r io.Reader, s *schema[T], add func(rec T, row, line int) error) (bad Problems, warnings []string, err error) {
+func decode[T any](
+	r io.Reader, s *schema[T], add func(rec T, row, line int) error,
+) (bad Problems, warnings []string, err error) {
 	src, err := open(r)
 	if err != nil {
 		return bad, nil, err
@@ -102,7 +105,8 @@ func decode[T any](r io.Reader, s *schema[T], add func(rec T, row, line int) err
 		rec := blank
 		if problem := parse(s, at, fields, err, &rec); problem != nil {
 			if src.unended && len(fields) < len(at) {
-				return bad, nil, fmt.Errorf("line %d: %w: the last line has %d of %d fields", src.line, ErrTruncated, len(fields), len(at))
+				return bad, nil, fmt.Errorf("line %d: %w: the last line has %d of %d fields",
+					src.line, ErrTruncated, len(fields), len(at))
 			}
 			problem.Line, problem.Row = src.line, row
 			bad.add(*problem)

@@ -21,13 +21,13 @@ import (
 
 // Bounds of what a file may hold.
 const (
-	MaxLineBytes   = 64 << 10      // of one line: some hundred times a plain row
-	MaxRows        = 1 << 24       // of a trace: about 3 GB in memory
-	MaxZones       = 1 << 17       // of a zones file: more than the largest choice that is measured
-	MaxDuration    = 35 * span.Day // of a request: as far ahead as a window may lie
-	MaxProblems    = 20            // bad rows and warnings that are kept with their text; the rest is counted
-	MaxBadShare    = 0.10          // of a trace's rows that may be bad; more means that the file is something else
-	MaxPriceMicros = 1_000_000_000_000
+	MaxLineBytes   = 64 << 10          // of one line: some hundred times a plain row
+	MaxRows        = 1 << 24           // of a trace: about 3 GB in memory
+	MaxZones       = 1 << 17           // of a zones file: more than the largest choice that is measured
+	MaxDuration    = 35 * span.Day     // of a request: as far ahead as a window may lie
+	MaxProblems    = 20                // bad rows and warnings that are kept with their text; the rest is counted
+	MaxBadShare    = 0.10              // of a trace's rows that may be bad; more means that the file is something else
+	MaxPriceMicros = 1_000_000_000_000 // a million of the currency for one core and hour is a slip of the pen
 )
 
 // Part of a row on which policies are scored.

@@ -3,6 +3,7 @@ package trace
 import (
 	"bytes"
 	"compress/gzip"
+	"encoding/csv"
 	"errors"
 	"fmt"
 	"os"
@@ -376,6 +377,43 @@ func FuzzDecodeZones(f *testing.F) {
 			t.Fatalf("what was read cannot be read again once written: %v", err)
 		}
 	})
+}
+
+// On one line, fields are what the standard library reads them as.
+func TestSplitAgainstTheStandardLibrary(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		line := rapid.StringMatching(`[a ",]{1,12}`).Draw(t, "line")
+		want, bad := csv.NewReader(strings.NewReader(line)).Read()
+		got, err := split(nil, line)
+		if (err != nil) != (bad != nil) || err == nil && !reflect.DeepEqual(got, want) {
+			t.Fatalf("got %q, %v; want %q, %v", got, err, want, bad)
+		}
+	})
+}
+
+func TestFormatsNamesEveryColumn(t *testing.T) {
+	text, err := os.ReadFile("../../docs/FORMATS.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, part := range strings.Split(string(text), "\n### ") {
+		var names []string
+		switch {
+		case strings.HasPrefix(part, "Trace"):
+			for _, c := range rowSchema.columns {
+				names = append(names, c.name)
+			}
+		case strings.HasPrefix(part, "Zones"):
+			for _, c := range zoneSchema.columns {
+				names = append(names, c.name)
+			}
+		}
+		for _, name := range names {
+			if !strings.Contains(part, "`"+name+"`") {
+				t.Errorf("docs/FORMATS.md does not describe %s", name)
+			}
+		}
+	}
 }
 
 // dataFile returns the path of a file of real data. Without the data the test

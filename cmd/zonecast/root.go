@@ -88,7 +88,8 @@ func (a *app) root() *cobra.Command {
 	flags := root.PersistentFlags()
 	flags.BoolVar(&a.json, "json", false, "print one JSON object instead of text")
 	flags.BoolVarP(&a.quiet, "quiet", "q", false, "show no progress")
-	flags.TextVar(&a.logLevel, "log-level", slog.LevelInfo, "least level that is logged to stderr: debug, info, warn, error")
+	flags.TextVar(&a.logLevel, "log-level", slog.LevelInfo,
+		"least level that is logged to stderr: debug, info, warn, error")
 	root.AddCommand(a.traceCommand(), a.versionCommand())
 	return root
 }

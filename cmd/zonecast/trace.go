@@ -37,6 +37,7 @@ func (a *app) warn(path string, t *trace.Trace) {
 		a.log.Warn(warning, "file", path)
 	}
 	if t.Bad.Total > 0 {
-		a.log.Warn("bad rows are left out; see: zonecast trace check", "file", path, "rows", t.Bad.Total, "first", t.Bad.First[0].Error())
+		a.log.Warn("bad rows are left out; see: zonecast trace check",
+			"file", path, "rows", t.Bad.Total, "first", t.Bad.First[0].Error())
 	}
 }

@@ -67,7 +67,8 @@ func (a *app) check(path, zonesPath string, o trace.Options) (check, error) {
 	if path == "-" {
 		path = "stdin"
 	}
-	found := check{File: path, Rows: len(t.Rows), BadRows: t.Bad.Total, Problems: []problem{}, Warnings: append([]string{}, t.Warnings...)}
+	found := check{File: path, Rows: len(t.Rows), BadRows: t.Bad.Total, Problems: []problem{},
+		Warnings: append([]string{}, t.Warnings...)}
 	for _, e := range t.Bad.First {
 		found.Problems = append(found.Problems, problem{e.Line, e.Row, e.Column, e.Err.Error()})
 	}

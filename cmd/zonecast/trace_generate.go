@@ -60,7 +60,8 @@ func generatorFlags(flags *pflag.FlagSet, c *generate.Config) {
 	flags.IntVar(&c.Days, "days", c.Days, "days")
 	flags.IntVar(&c.Users, "users", c.Users, "users")
 	flags.IntVar(&c.Tenants, "tenants", c.Tenants, "tenants that the users belong to")
-	flags.IntVar(&c.Cities, "cities", c.Cities, fmt.Sprintf("cities that users and zones lie in, up to %d", generate.MaxCities))
+	flags.IntVar(&c.Cities, "cities", c.Cities,
+		fmt.Sprintf("cities that users and zones lie in, up to %d", generate.MaxCities))
 	flags.IntVar(&c.Zones, "zones", c.Zones, "zones")
 	flags.Float64Var(&c.PerDay, "per-day", c.PerDay, "requests per user and day")
 	flags.Float64Var(&c.Rhythm, "rhythm", c.Rhythm, "weight of habits, from 0 (none) to 1 (nothing else)")
