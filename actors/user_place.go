@@ -136,7 +136,7 @@ func (u *User) ranked(now span.Time, m *messages.Ranked, out *Effects) {
 		out.reply(m.GetRequestId(), noSuitableZone(m.GetReasons()))
 		return
 	}
-	u.demand(now, q.request, m.GetOrigin(), out)
+	u.demand(now, q.request, m, out)
 	if len(m.GetChoices()) == 0 {
 		out.reply(m.GetRequestId(), noSuitableZone(m.GetReasons()))
 		return
@@ -157,8 +157,12 @@ func noSuitableZone(reasons []*messages.ZoneReason) *messages.Error {
 
 // demand records that the request was asked for, and tells the zone nearest to it,
 // wherever it will be served.
-func (u *User) demand(now span.Time, r *messages.Request, origin string, out *Effects) {
+func (u *User) demand(now span.Time, r *messages.Request, m *messages.Ranked, out *Effects) {
 	class, unit := ClassOf(r)
+	origin, region := m.GetOrigin(), ""
+	if len(m.GetChoices()) > 0 {
+		region = m.GetChoices()[0].GetRegion()
+	}
 	out.Samples = append(out.Samples, &messages.Sample{
 		AtMs:         int64(now),
 		Zone:         origin,
@@ -170,6 +174,7 @@ func (u *User) demand(now span.Time, r *messages.Request, origin string, out *Ef
 		DurationMs:   r.GetDurationMs(),
 		Position:     r.GetPosition(),
 		Class:        class,
+		Region:       region,
 	})
 	if origin == "" {
 		return

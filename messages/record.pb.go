@@ -1177,9 +1177,7 @@ type UserState struct {
 	Settings      *UserSettings          `protobuf:"bytes,2,opt,name=settings,proto3" json:"settings,omitempty"`
 	Placements    []*UserPlacement       `protobuf:"bytes,3,rep,name=placements,proto3" json:"placements,omitempty"`
 	Position      uint64                 `protobuf:"varint,4,opt,name=position,proto3" json:"position,omitempty"`
-	Habits        []byte                 `protobuf:"bytes,5,opt,name=habits,proto3" json:"habits,omitempty"`
-	Usage         []byte                 `protobuf:"bytes,6,opt,name=usage,proto3" json:"usage,omitempty"`
-	Profile       *Profile               `protobuf:"bytes,7,opt,name=profile,proto3" json:"profile,omitempty"`
+	Learned       *LearnedState          `protobuf:"bytes,5,opt,name=learned,proto3" json:"learned,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1242,25 +1240,182 @@ func (x *UserState) GetPosition() uint64 {
 	return 0
 }
 
-func (x *UserState) GetHabits() []byte {
+func (x *UserState) GetLearned() *LearnedState {
+	if x != nil {
+		return x.Learned
+	}
+	return nil
+}
+
+// LearnedState is what a user's series says of it.
+type LearnedState struct {
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	Habits   []byte                 `protobuf:"bytes,1,opt,name=habits,proto3" json:"habits,omitempty"`
+	Usage    []byte                 `protobuf:"bytes,2,opt,name=usage,proto3" json:"usage,omitempty"`
+	Requests int64                  `protobuf:"varint,3,opt,name=requests,proto3" json:"requests,omitempty"`
+	FirstMs  int64                  `protobuf:"varint,4,opt,name=first_ms,json=firstMs,proto3" json:"first_ms,omitempty"`
+	LastMs   int64                  `protobuf:"varint,5,opt,name=last_ms,json=lastMs,proto3" json:"last_ms,omitempty"`
+	Class    string                 `protobuf:"bytes,6,opt,name=class,proto3" json:"class,omitempty"`
+	// Averages of cpu, memory, storage, bandwidth and io asked for.
+	Mean          []float64 `protobuf:"fixed64,7,rep,packed,name=mean,proto3" json:"mean,omitempty"`
+	Zones         []*Count  `protobuf:"bytes,8,rep,name=zones,proto3" json:"zones,omitempty"`
+	Datasets      []*Count  `protobuf:"bytes,9,rep,name=datasets,proto3" json:"datasets,omitempty"`
+	Regions       []*Count  `protobuf:"bytes,10,rep,name=regions,proto3" json:"regions,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *LearnedState) Reset() {
+	*x = LearnedState{}
+	mi := &file_record_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *LearnedState) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*LearnedState) ProtoMessage() {}
+
+func (x *LearnedState) ProtoReflect() protoreflect.Message {
+	mi := &file_record_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use LearnedState.ProtoReflect.Descriptor instead.
+func (*LearnedState) Descriptor() ([]byte, []int) {
+	return file_record_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *LearnedState) GetHabits() []byte {
 	if x != nil {
 		return x.Habits
 	}
 	return nil
 }
 
-func (x *UserState) GetUsage() []byte {
+func (x *LearnedState) GetUsage() []byte {
 	if x != nil {
 		return x.Usage
 	}
 	return nil
 }
 
-func (x *UserState) GetProfile() *Profile {
+func (x *LearnedState) GetRequests() int64 {
 	if x != nil {
-		return x.Profile
+		return x.Requests
+	}
+	return 0
+}
+
+func (x *LearnedState) GetFirstMs() int64 {
+	if x != nil {
+		return x.FirstMs
+	}
+	return 0
+}
+
+func (x *LearnedState) GetLastMs() int64 {
+	if x != nil {
+		return x.LastMs
+	}
+	return 0
+}
+
+func (x *LearnedState) GetClass() string {
+	if x != nil {
+		return x.Class
+	}
+	return ""
+}
+
+func (x *LearnedState) GetMean() []float64 {
+	if x != nil {
+		return x.Mean
 	}
 	return nil
+}
+
+func (x *LearnedState) GetZones() []*Count {
+	if x != nil {
+		return x.Zones
+	}
+	return nil
+}
+
+func (x *LearnedState) GetDatasets() []*Count {
+	if x != nil {
+		return x.Datasets
+	}
+	return nil
+}
+
+func (x *LearnedState) GetRegions() []*Count {
+	if x != nil {
+		return x.Regions
+	}
+	return nil
+}
+
+// Count is how often a named thing was met.
+type Count struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	Count         int64                  `protobuf:"varint,2,opt,name=count,proto3" json:"count,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Count) Reset() {
+	*x = Count{}
+	mi := &file_record_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Count) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Count) ProtoMessage() {}
+
+func (x *Count) ProtoReflect() protoreflect.Message {
+	mi := &file_record_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Count.ProtoReflect.Descriptor instead.
+func (*Count) Descriptor() ([]byte, []int) {
+	return file_record_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *Count) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Count) GetCount() int64 {
+	if x != nil {
+		return x.Count
+	}
+	return 0
 }
 
 // UserPlacement is one request of a user, as it stands.
@@ -1278,7 +1433,7 @@ type UserPlacement struct {
 
 func (x *UserPlacement) Reset() {
 	*x = UserPlacement{}
-	mi := &file_record_proto_msgTypes[14]
+	mi := &file_record_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1290,7 +1445,7 @@ func (x *UserPlacement) String() string {
 func (*UserPlacement) ProtoMessage() {}
 
 func (x *UserPlacement) ProtoReflect() protoreflect.Message {
-	mi := &file_record_proto_msgTypes[14]
+	mi := &file_record_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1303,7 +1458,7 @@ func (x *UserPlacement) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UserPlacement.ProtoReflect.Descriptor instead.
 func (*UserPlacement) Descriptor() ([]byte, []int) {
-	return file_record_proto_rawDescGZIP(), []int{14}
+	return file_record_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *UserPlacement) GetPlacing() *Placing {
@@ -1359,7 +1514,7 @@ type ZonePut struct {
 
 func (x *ZonePut) Reset() {
 	*x = ZonePut{}
-	mi := &file_record_proto_msgTypes[15]
+	mi := &file_record_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1371,7 +1526,7 @@ func (x *ZonePut) String() string {
 func (*ZonePut) ProtoMessage() {}
 
 func (x *ZonePut) ProtoReflect() protoreflect.Message {
-	mi := &file_record_proto_msgTypes[15]
+	mi := &file_record_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1384,7 +1539,7 @@ func (x *ZonePut) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ZonePut.ProtoReflect.Descriptor instead.
 func (*ZonePut) Descriptor() ([]byte, []int) {
-	return file_record_proto_rawDescGZIP(), []int{15}
+	return file_record_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *ZonePut) GetSpec() *ZoneSpec {
@@ -1413,7 +1568,7 @@ type ZoneDrained struct {
 
 func (x *ZoneDrained) Reset() {
 	*x = ZoneDrained{}
-	mi := &file_record_proto_msgTypes[16]
+	mi := &file_record_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1425,7 +1580,7 @@ func (x *ZoneDrained) String() string {
 func (*ZoneDrained) ProtoMessage() {}
 
 func (x *ZoneDrained) ProtoReflect() protoreflect.Message {
-	mi := &file_record_proto_msgTypes[16]
+	mi := &file_record_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1438,7 +1593,7 @@ func (x *ZoneDrained) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ZoneDrained.ProtoReflect.Descriptor instead.
 func (*ZoneDrained) Descriptor() ([]byte, []int) {
-	return file_record_proto_rawDescGZIP(), []int{16}
+	return file_record_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *ZoneDrained) GetDrain() bool {
@@ -1474,7 +1629,7 @@ type Claimed struct {
 
 func (x *Claimed) Reset() {
 	*x = Claimed{}
-	mi := &file_record_proto_msgTypes[17]
+	mi := &file_record_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1486,7 +1641,7 @@ func (x *Claimed) String() string {
 func (*Claimed) ProtoMessage() {}
 
 func (x *Claimed) ProtoReflect() protoreflect.Message {
-	mi := &file_record_proto_msgTypes[17]
+	mi := &file_record_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1499,7 +1654,7 @@ func (x *Claimed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Claimed.ProtoReflect.Descriptor instead.
 func (*Claimed) Descriptor() ([]byte, []int) {
-	return file_record_proto_rawDescGZIP(), []int{17}
+	return file_record_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *Claimed) GetClaim() *Claim {
@@ -1535,7 +1690,7 @@ type ClaimConfirmed struct {
 
 func (x *ClaimConfirmed) Reset() {
 	*x = ClaimConfirmed{}
-	mi := &file_record_proto_msgTypes[18]
+	mi := &file_record_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1547,7 +1702,7 @@ func (x *ClaimConfirmed) String() string {
 func (*ClaimConfirmed) ProtoMessage() {}
 
 func (x *ClaimConfirmed) ProtoReflect() protoreflect.Message {
-	mi := &file_record_proto_msgTypes[18]
+	mi := &file_record_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1560,7 +1715,7 @@ func (x *ClaimConfirmed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ClaimConfirmed.ProtoReflect.Descriptor instead.
 func (*ClaimConfirmed) Descriptor() ([]byte, []int) {
-	return file_record_proto_rawDescGZIP(), []int{18}
+	return file_record_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *ClaimConfirmed) GetUser() string {
@@ -1596,7 +1751,7 @@ type AllocationFreed struct {
 
 func (x *AllocationFreed) Reset() {
 	*x = AllocationFreed{}
-	mi := &file_record_proto_msgTypes[19]
+	mi := &file_record_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1608,7 +1763,7 @@ func (x *AllocationFreed) String() string {
 func (*AllocationFreed) ProtoMessage() {}
 
 func (x *AllocationFreed) ProtoReflect() protoreflect.Message {
-	mi := &file_record_proto_msgTypes[19]
+	mi := &file_record_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1621,7 +1776,7 @@ func (x *AllocationFreed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AllocationFreed.ProtoReflect.Descriptor instead.
 func (*AllocationFreed) Descriptor() ([]byte, []int) {
-	return file_record_proto_rawDescGZIP(), []int{19}
+	return file_record_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *AllocationFreed) GetUser() string {
@@ -1658,7 +1813,7 @@ type AllocationExtended struct {
 
 func (x *AllocationExtended) Reset() {
 	*x = AllocationExtended{}
-	mi := &file_record_proto_msgTypes[20]
+	mi := &file_record_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1670,7 +1825,7 @@ func (x *AllocationExtended) String() string {
 func (*AllocationExtended) ProtoMessage() {}
 
 func (x *AllocationExtended) ProtoReflect() protoreflect.Message {
-	mi := &file_record_proto_msgTypes[20]
+	mi := &file_record_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1683,7 +1838,7 @@ func (x *AllocationExtended) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AllocationExtended.ProtoReflect.Descriptor instead.
 func (*AllocationExtended) Descriptor() ([]byte, []int) {
-	return file_record_proto_rawDescGZIP(), []int{20}
+	return file_record_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *AllocationExtended) GetUser() string {
@@ -1725,7 +1880,7 @@ type ReservationPut struct {
 
 func (x *ReservationPut) Reset() {
 	*x = ReservationPut{}
-	mi := &file_record_proto_msgTypes[21]
+	mi := &file_record_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1737,7 +1892,7 @@ func (x *ReservationPut) String() string {
 func (*ReservationPut) ProtoMessage() {}
 
 func (x *ReservationPut) ProtoReflect() protoreflect.Message {
-	mi := &file_record_proto_msgTypes[21]
+	mi := &file_record_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1750,7 +1905,7 @@ func (x *ReservationPut) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReservationPut.ProtoReflect.Descriptor instead.
 func (*ReservationPut) Descriptor() ([]byte, []int) {
-	return file_record_proto_rawDescGZIP(), []int{21}
+	return file_record_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *ReservationPut) GetReserve() *Reserve {
@@ -1783,7 +1938,7 @@ type Planned struct {
 
 func (x *Planned) Reset() {
 	*x = Planned{}
-	mi := &file_record_proto_msgTypes[22]
+	mi := &file_record_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1795,7 +1950,7 @@ func (x *Planned) String() string {
 func (*Planned) ProtoMessage() {}
 
 func (x *Planned) ProtoReflect() protoreflect.Message {
-	mi := &file_record_proto_msgTypes[22]
+	mi := &file_record_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1808,7 +1963,7 @@ func (x *Planned) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Planned.ProtoReflect.Descriptor instead.
 func (*Planned) Descriptor() ([]byte, []int) {
-	return file_record_proto_rawDescGZIP(), []int{22}
+	return file_record_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *Planned) GetTenant() string {
@@ -1865,7 +2020,7 @@ type PlannedWindow struct {
 
 func (x *PlannedWindow) Reset() {
 	*x = PlannedWindow{}
-	mi := &file_record_proto_msgTypes[23]
+	mi := &file_record_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1877,7 +2032,7 @@ func (x *PlannedWindow) String() string {
 func (*PlannedWindow) ProtoMessage() {}
 
 func (x *PlannedWindow) ProtoReflect() protoreflect.Message {
-	mi := &file_record_proto_msgTypes[23]
+	mi := &file_record_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1890,7 +2045,7 @@ func (x *PlannedWindow) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PlannedWindow.ProtoReflect.Descriptor instead.
 func (*PlannedWindow) Descriptor() ([]byte, []int) {
-	return file_record_proto_rawDescGZIP(), []int{23}
+	return file_record_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *PlannedWindow) GetLengthMs() int64 {
@@ -1924,7 +2079,7 @@ type TenantSetPut struct {
 
 func (x *TenantSetPut) Reset() {
 	*x = TenantSetPut{}
-	mi := &file_record_proto_msgTypes[24]
+	mi := &file_record_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1936,7 +2091,7 @@ func (x *TenantSetPut) String() string {
 func (*TenantSetPut) ProtoMessage() {}
 
 func (x *TenantSetPut) ProtoReflect() protoreflect.Message {
-	mi := &file_record_proto_msgTypes[24]
+	mi := &file_record_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1949,7 +2104,7 @@ func (x *TenantSetPut) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TenantSetPut.ProtoReflect.Descriptor instead.
 func (*TenantSetPut) Descriptor() ([]byte, []int) {
-	return file_record_proto_rawDescGZIP(), []int{24}
+	return file_record_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *TenantSetPut) GetTerms() *SetTenant {
@@ -1970,7 +2125,7 @@ type ForeignMeasured struct {
 
 func (x *ForeignMeasured) Reset() {
 	*x = ForeignMeasured{}
-	mi := &file_record_proto_msgTypes[25]
+	mi := &file_record_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1982,7 +2137,7 @@ func (x *ForeignMeasured) String() string {
 func (*ForeignMeasured) ProtoMessage() {}
 
 func (x *ForeignMeasured) ProtoReflect() protoreflect.Message {
-	mi := &file_record_proto_msgTypes[25]
+	mi := &file_record_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1995,7 +2150,7 @@ func (x *ForeignMeasured) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ForeignMeasured.ProtoReflect.Descriptor instead.
 func (*ForeignMeasured) Descriptor() ([]byte, []int) {
-	return file_record_proto_rawDescGZIP(), []int{25}
+	return file_record_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *ForeignMeasured) GetForeign() *Vector {
@@ -2022,7 +2177,7 @@ type Swept struct {
 
 func (x *Swept) Reset() {
 	*x = Swept{}
-	mi := &file_record_proto_msgTypes[26]
+	mi := &file_record_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2034,7 +2189,7 @@ func (x *Swept) String() string {
 func (*Swept) ProtoMessage() {}
 
 func (x *Swept) ProtoReflect() protoreflect.Message {
-	mi := &file_record_proto_msgTypes[26]
+	mi := &file_record_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2047,7 +2202,7 @@ func (x *Swept) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Swept.ProtoReflect.Descriptor instead.
 func (*Swept) Descriptor() ([]byte, []int) {
-	return file_record_proto_rawDescGZIP(), []int{26}
+	return file_record_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *Swept) GetAtMs() int64 {
@@ -2067,7 +2222,7 @@ type DemandCounted struct {
 
 func (x *DemandCounted) Reset() {
 	*x = DemandCounted{}
-	mi := &file_record_proto_msgTypes[27]
+	mi := &file_record_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2079,7 +2234,7 @@ func (x *DemandCounted) String() string {
 func (*DemandCounted) ProtoMessage() {}
 
 func (x *DemandCounted) ProtoReflect() protoreflect.Message {
-	mi := &file_record_proto_msgTypes[27]
+	mi := &file_record_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2092,7 +2247,7 @@ func (x *DemandCounted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DemandCounted.ProtoReflect.Descriptor instead.
 func (*DemandCounted) Descriptor() ([]byte, []int) {
-	return file_record_proto_rawDescGZIP(), []int{27}
+	return file_record_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *DemandCounted) GetDemand() *Demand {
@@ -2120,7 +2275,7 @@ type ZoneState struct {
 
 func (x *ZoneState) Reset() {
 	*x = ZoneState{}
-	mi := &file_record_proto_msgTypes[28]
+	mi := &file_record_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2132,7 +2287,7 @@ func (x *ZoneState) String() string {
 func (*ZoneState) ProtoMessage() {}
 
 func (x *ZoneState) ProtoReflect() protoreflect.Message {
-	mi := &file_record_proto_msgTypes[28]
+	mi := &file_record_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2145,7 +2300,7 @@ func (x *ZoneState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ZoneState.ProtoReflect.Descriptor instead.
 func (*ZoneState) Descriptor() ([]byte, []int) {
-	return file_record_proto_rawDescGZIP(), []int{28}
+	return file_record_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *ZoneState) GetSpec() *ZoneSpec {
@@ -2225,7 +2380,7 @@ type PoolState struct {
 
 func (x *PoolState) Reset() {
 	*x = PoolState{}
-	mi := &file_record_proto_msgTypes[29]
+	mi := &file_record_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2237,7 +2392,7 @@ func (x *PoolState) String() string {
 func (*PoolState) ProtoMessage() {}
 
 func (x *PoolState) ProtoReflect() protoreflect.Message {
-	mi := &file_record_proto_msgTypes[29]
+	mi := &file_record_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2250,7 +2405,7 @@ func (x *PoolState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PoolState.ProtoReflect.Descriptor instead.
 func (*PoolState) Descriptor() ([]byte, []int) {
-	return file_record_proto_rawDescGZIP(), []int{29}
+	return file_record_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *PoolState) GetTenant() string {
@@ -2372,17 +2527,30 @@ const file_record_proto_rawDesc = "" +
 	"\n" +
 	"LeaseMoved\x12!\n" +
 	"\fplacement_id\x18\x01 \x01(\tR\vplacementId\x12\x15\n" +
-	"\x06end_ms\x18\x02 \x01(\x03R\x05endMs\"\xa2\x02\n" +
+	"\x06end_ms\x18\x02 \x01(\x03R\x05endMs\"\xf9\x01\n" +
 	"\tUserState\x12(\n" +
 	"\x05terms\x18\x01 \x01(\v2\x12.zonecast.v1.TermsR\x05terms\x125\n" +
 	"\bsettings\x18\x02 \x01(\v2\x19.zonecast.v1.UserSettingsR\bsettings\x12:\n" +
 	"\n" +
 	"placements\x18\x03 \x03(\v2\x1a.zonecast.v1.UserPlacementR\n" +
 	"placements\x12\x1a\n" +
-	"\bposition\x18\x04 \x01(\x04R\bposition\x12\x16\n" +
-	"\x06habits\x18\x05 \x01(\fR\x06habits\x12\x14\n" +
-	"\x05usage\x18\x06 \x01(\fR\x05usage\x12.\n" +
-	"\aprofile\x18\a \x01(\v2\x14.zonecast.v1.ProfileR\aprofile\"\xcd\x01\n" +
+	"\bposition\x18\x04 \x01(\x04R\bposition\x123\n" +
+	"\alearned\x18\x05 \x01(\v2\x19.zonecast.v1.LearnedStateR\alearned\"\xbe\x02\n" +
+	"\fLearnedState\x12\x16\n" +
+	"\x06habits\x18\x01 \x01(\fR\x06habits\x12\x14\n" +
+	"\x05usage\x18\x02 \x01(\fR\x05usage\x12\x1a\n" +
+	"\brequests\x18\x03 \x01(\x03R\brequests\x12\x19\n" +
+	"\bfirst_ms\x18\x04 \x01(\x03R\afirstMs\x12\x17\n" +
+	"\alast_ms\x18\x05 \x01(\x03R\x06lastMs\x12\x14\n" +
+	"\x05class\x18\x06 \x01(\tR\x05class\x12\x12\n" +
+	"\x04mean\x18\a \x03(\x01R\x04mean\x12(\n" +
+	"\x05zones\x18\b \x03(\v2\x12.zonecast.v1.CountR\x05zones\x12.\n" +
+	"\bdatasets\x18\t \x03(\v2\x12.zonecast.v1.CountR\bdatasets\x12,\n" +
+	"\aregions\x18\n" +
+	" \x03(\v2\x12.zonecast.v1.CountR\aregions\"1\n" +
+	"\x05Count\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
+	"\x05count\x18\x02 \x01(\x03R\x05count\"\xcd\x01\n" +
 	"\rUserPlacement\x12.\n" +
 	"\aplacing\x18\x01 \x01(\v2\x14.zonecast.v1.PlacingR\aplacing\x12\x14\n" +
 	"\x05index\x18\x02 \x01(\x05R\x05index\x12\x14\n" +
@@ -2470,7 +2638,7 @@ func file_record_proto_rawDescGZIP() []byte {
 	return file_record_proto_rawDescData
 }
 
-var file_record_proto_msgTypes = make([]protoimpl.MessageInfo, 30)
+var file_record_proto_msgTypes = make([]protoimpl.MessageInfo, 32)
 var file_record_proto_goTypes = []any{
 	(*Record)(nil),             // 0: zonecast.v1.Record
 	(*TenantPut)(nil),          // 1: zonecast.v1.TenantPut
@@ -2486,35 +2654,36 @@ var file_record_proto_goTypes = []any{
 	(*PlacementEnded)(nil),     // 11: zonecast.v1.PlacementEnded
 	(*LeaseMoved)(nil),         // 12: zonecast.v1.LeaseMoved
 	(*UserState)(nil),          // 13: zonecast.v1.UserState
-	(*UserPlacement)(nil),      // 14: zonecast.v1.UserPlacement
-	(*ZonePut)(nil),            // 15: zonecast.v1.ZonePut
-	(*ZoneDrained)(nil),        // 16: zonecast.v1.ZoneDrained
-	(*Claimed)(nil),            // 17: zonecast.v1.Claimed
-	(*ClaimConfirmed)(nil),     // 18: zonecast.v1.ClaimConfirmed
-	(*AllocationFreed)(nil),    // 19: zonecast.v1.AllocationFreed
-	(*AllocationExtended)(nil), // 20: zonecast.v1.AllocationExtended
-	(*ReservationPut)(nil),     // 21: zonecast.v1.ReservationPut
-	(*Planned)(nil),            // 22: zonecast.v1.Planned
-	(*PlannedWindow)(nil),      // 23: zonecast.v1.PlannedWindow
-	(*TenantSetPut)(nil),       // 24: zonecast.v1.TenantSetPut
-	(*ForeignMeasured)(nil),    // 25: zonecast.v1.ForeignMeasured
-	(*Swept)(nil),              // 26: zonecast.v1.Swept
-	(*DemandCounted)(nil),      // 27: zonecast.v1.DemandCounted
-	(*ZoneState)(nil),          // 28: zonecast.v1.ZoneState
-	(*PoolState)(nil),          // 29: zonecast.v1.PoolState
-	(*TenantSpec)(nil),         // 30: zonecast.v1.TenantSpec
-	(*Terms)(nil),              // 31: zonecast.v1.Terms
-	(*UserSettings)(nil),       // 32: zonecast.v1.UserSettings
-	(*Request)(nil),            // 33: zonecast.v1.Request
-	(*Choice)(nil),             // 34: zonecast.v1.Choice
-	(*Error)(nil),              // 35: zonecast.v1.Error
-	(*Profile)(nil),            // 36: zonecast.v1.Profile
-	(*ZoneSpec)(nil),           // 37: zonecast.v1.ZoneSpec
-	(*Claim)(nil),              // 38: zonecast.v1.Claim
-	(*Reserve)(nil),            // 39: zonecast.v1.Reserve
-	(*Vector)(nil),             // 40: zonecast.v1.Vector
-	(*SetTenant)(nil),          // 41: zonecast.v1.SetTenant
-	(*Demand)(nil),             // 42: zonecast.v1.Demand
+	(*LearnedState)(nil),       // 14: zonecast.v1.LearnedState
+	(*Count)(nil),              // 15: zonecast.v1.Count
+	(*UserPlacement)(nil),      // 16: zonecast.v1.UserPlacement
+	(*ZonePut)(nil),            // 17: zonecast.v1.ZonePut
+	(*ZoneDrained)(nil),        // 18: zonecast.v1.ZoneDrained
+	(*Claimed)(nil),            // 19: zonecast.v1.Claimed
+	(*ClaimConfirmed)(nil),     // 20: zonecast.v1.ClaimConfirmed
+	(*AllocationFreed)(nil),    // 21: zonecast.v1.AllocationFreed
+	(*AllocationExtended)(nil), // 22: zonecast.v1.AllocationExtended
+	(*ReservationPut)(nil),     // 23: zonecast.v1.ReservationPut
+	(*Planned)(nil),            // 24: zonecast.v1.Planned
+	(*PlannedWindow)(nil),      // 25: zonecast.v1.PlannedWindow
+	(*TenantSetPut)(nil),       // 26: zonecast.v1.TenantSetPut
+	(*ForeignMeasured)(nil),    // 27: zonecast.v1.ForeignMeasured
+	(*Swept)(nil),              // 28: zonecast.v1.Swept
+	(*DemandCounted)(nil),      // 29: zonecast.v1.DemandCounted
+	(*ZoneState)(nil),          // 30: zonecast.v1.ZoneState
+	(*PoolState)(nil),          // 31: zonecast.v1.PoolState
+	(*TenantSpec)(nil),         // 32: zonecast.v1.TenantSpec
+	(*Terms)(nil),              // 33: zonecast.v1.Terms
+	(*UserSettings)(nil),       // 34: zonecast.v1.UserSettings
+	(*Request)(nil),            // 35: zonecast.v1.Request
+	(*Choice)(nil),             // 36: zonecast.v1.Choice
+	(*Error)(nil),              // 37: zonecast.v1.Error
+	(*ZoneSpec)(nil),           // 38: zonecast.v1.ZoneSpec
+	(*Claim)(nil),              // 39: zonecast.v1.Claim
+	(*Reserve)(nil),            // 40: zonecast.v1.Reserve
+	(*Vector)(nil),             // 41: zonecast.v1.Vector
+	(*SetTenant)(nil),          // 42: zonecast.v1.SetTenant
+	(*Demand)(nil),             // 43: zonecast.v1.Demand
 }
 var file_record_proto_depIdxs = []int32{
 	1,  // 0: zonecast.v1.Record.tenant_put:type_name -> zonecast.v1.TenantPut
@@ -2530,52 +2699,55 @@ var file_record_proto_depIdxs = []int32{
 	10, // 10: zonecast.v1.Record.releasing:type_name -> zonecast.v1.Releasing
 	12, // 11: zonecast.v1.Record.lease_moved:type_name -> zonecast.v1.LeaseMoved
 	13, // 12: zonecast.v1.Record.user_state:type_name -> zonecast.v1.UserState
-	15, // 13: zonecast.v1.Record.zone_put:type_name -> zonecast.v1.ZonePut
-	16, // 14: zonecast.v1.Record.zone_drained:type_name -> zonecast.v1.ZoneDrained
-	17, // 15: zonecast.v1.Record.claimed:type_name -> zonecast.v1.Claimed
-	18, // 16: zonecast.v1.Record.claim_confirmed:type_name -> zonecast.v1.ClaimConfirmed
-	19, // 17: zonecast.v1.Record.allocation_freed:type_name -> zonecast.v1.AllocationFreed
-	20, // 18: zonecast.v1.Record.allocation_extended:type_name -> zonecast.v1.AllocationExtended
-	21, // 19: zonecast.v1.Record.reservation_put:type_name -> zonecast.v1.ReservationPut
-	22, // 20: zonecast.v1.Record.planned:type_name -> zonecast.v1.Planned
-	24, // 21: zonecast.v1.Record.tenant_set_put:type_name -> zonecast.v1.TenantSetPut
-	25, // 22: zonecast.v1.Record.foreign_measured:type_name -> zonecast.v1.ForeignMeasured
-	26, // 23: zonecast.v1.Record.swept:type_name -> zonecast.v1.Swept
-	27, // 24: zonecast.v1.Record.demand_counted:type_name -> zonecast.v1.DemandCounted
-	28, // 25: zonecast.v1.Record.zone_state:type_name -> zonecast.v1.ZoneState
-	30, // 26: zonecast.v1.TenantPut.spec:type_name -> zonecast.v1.TenantSpec
-	30, // 27: zonecast.v1.TenantState.spec:type_name -> zonecast.v1.TenantSpec
+	17, // 13: zonecast.v1.Record.zone_put:type_name -> zonecast.v1.ZonePut
+	18, // 14: zonecast.v1.Record.zone_drained:type_name -> zonecast.v1.ZoneDrained
+	19, // 15: zonecast.v1.Record.claimed:type_name -> zonecast.v1.Claimed
+	20, // 16: zonecast.v1.Record.claim_confirmed:type_name -> zonecast.v1.ClaimConfirmed
+	21, // 17: zonecast.v1.Record.allocation_freed:type_name -> zonecast.v1.AllocationFreed
+	22, // 18: zonecast.v1.Record.allocation_extended:type_name -> zonecast.v1.AllocationExtended
+	23, // 19: zonecast.v1.Record.reservation_put:type_name -> zonecast.v1.ReservationPut
+	24, // 20: zonecast.v1.Record.planned:type_name -> zonecast.v1.Planned
+	26, // 21: zonecast.v1.Record.tenant_set_put:type_name -> zonecast.v1.TenantSetPut
+	27, // 22: zonecast.v1.Record.foreign_measured:type_name -> zonecast.v1.ForeignMeasured
+	28, // 23: zonecast.v1.Record.swept:type_name -> zonecast.v1.Swept
+	29, // 24: zonecast.v1.Record.demand_counted:type_name -> zonecast.v1.DemandCounted
+	30, // 25: zonecast.v1.Record.zone_state:type_name -> zonecast.v1.ZoneState
+	32, // 26: zonecast.v1.TenantPut.spec:type_name -> zonecast.v1.TenantSpec
+	32, // 27: zonecast.v1.TenantState.spec:type_name -> zonecast.v1.TenantSpec
 	2,  // 28: zonecast.v1.TenantState.zones:type_name -> zonecast.v1.ZoneAsked
-	31, // 29: zonecast.v1.Enrolled.terms:type_name -> zonecast.v1.Terms
-	32, // 30: zonecast.v1.ProfilePut.settings:type_name -> zonecast.v1.UserSettings
-	33, // 31: zonecast.v1.Placing.request:type_name -> zonecast.v1.Request
-	34, // 32: zonecast.v1.Placing.choices:type_name -> zonecast.v1.Choice
-	35, // 33: zonecast.v1.Moved.failed:type_name -> zonecast.v1.Error
-	31, // 34: zonecast.v1.UserState.terms:type_name -> zonecast.v1.Terms
-	32, // 35: zonecast.v1.UserState.settings:type_name -> zonecast.v1.UserSettings
-	14, // 36: zonecast.v1.UserState.placements:type_name -> zonecast.v1.UserPlacement
-	36, // 37: zonecast.v1.UserState.profile:type_name -> zonecast.v1.Profile
-	6,  // 38: zonecast.v1.UserPlacement.placing:type_name -> zonecast.v1.Placing
-	35, // 39: zonecast.v1.UserPlacement.failed:type_name -> zonecast.v1.Error
-	37, // 40: zonecast.v1.ZonePut.spec:type_name -> zonecast.v1.ZoneSpec
-	38, // 41: zonecast.v1.Claimed.claim:type_name -> zonecast.v1.Claim
-	39, // 42: zonecast.v1.ReservationPut.reserve:type_name -> zonecast.v1.Reserve
-	40, // 43: zonecast.v1.Planned.unit:type_name -> zonecast.v1.Vector
-	23, // 44: zonecast.v1.Planned.windows:type_name -> zonecast.v1.PlannedWindow
-	41, // 45: zonecast.v1.TenantSetPut.terms:type_name -> zonecast.v1.SetTenant
-	40, // 46: zonecast.v1.ForeignMeasured.foreign:type_name -> zonecast.v1.Vector
-	42, // 47: zonecast.v1.DemandCounted.demand:type_name -> zonecast.v1.Demand
-	37, // 48: zonecast.v1.ZoneState.spec:type_name -> zonecast.v1.ZoneSpec
-	29, // 49: zonecast.v1.ZoneState.pools:type_name -> zonecast.v1.PoolState
-	41, // 50: zonecast.v1.ZoneState.tenants:type_name -> zonecast.v1.SetTenant
-	17, // 51: zonecast.v1.ZoneState.running:type_name -> zonecast.v1.Claimed
-	40, // 52: zonecast.v1.PoolState.unit:type_name -> zonecast.v1.Vector
-	22, // 53: zonecast.v1.PoolState.planned:type_name -> zonecast.v1.Planned
-	54, // [54:54] is the sub-list for method output_type
-	54, // [54:54] is the sub-list for method input_type
-	54, // [54:54] is the sub-list for extension type_name
-	54, // [54:54] is the sub-list for extension extendee
-	0,  // [0:54] is the sub-list for field type_name
+	33, // 29: zonecast.v1.Enrolled.terms:type_name -> zonecast.v1.Terms
+	34, // 30: zonecast.v1.ProfilePut.settings:type_name -> zonecast.v1.UserSettings
+	35, // 31: zonecast.v1.Placing.request:type_name -> zonecast.v1.Request
+	36, // 32: zonecast.v1.Placing.choices:type_name -> zonecast.v1.Choice
+	37, // 33: zonecast.v1.Moved.failed:type_name -> zonecast.v1.Error
+	33, // 34: zonecast.v1.UserState.terms:type_name -> zonecast.v1.Terms
+	34, // 35: zonecast.v1.UserState.settings:type_name -> zonecast.v1.UserSettings
+	16, // 36: zonecast.v1.UserState.placements:type_name -> zonecast.v1.UserPlacement
+	14, // 37: zonecast.v1.UserState.learned:type_name -> zonecast.v1.LearnedState
+	15, // 38: zonecast.v1.LearnedState.zones:type_name -> zonecast.v1.Count
+	15, // 39: zonecast.v1.LearnedState.datasets:type_name -> zonecast.v1.Count
+	15, // 40: zonecast.v1.LearnedState.regions:type_name -> zonecast.v1.Count
+	6,  // 41: zonecast.v1.UserPlacement.placing:type_name -> zonecast.v1.Placing
+	37, // 42: zonecast.v1.UserPlacement.failed:type_name -> zonecast.v1.Error
+	38, // 43: zonecast.v1.ZonePut.spec:type_name -> zonecast.v1.ZoneSpec
+	39, // 44: zonecast.v1.Claimed.claim:type_name -> zonecast.v1.Claim
+	40, // 45: zonecast.v1.ReservationPut.reserve:type_name -> zonecast.v1.Reserve
+	41, // 46: zonecast.v1.Planned.unit:type_name -> zonecast.v1.Vector
+	25, // 47: zonecast.v1.Planned.windows:type_name -> zonecast.v1.PlannedWindow
+	42, // 48: zonecast.v1.TenantSetPut.terms:type_name -> zonecast.v1.SetTenant
+	41, // 49: zonecast.v1.ForeignMeasured.foreign:type_name -> zonecast.v1.Vector
+	43, // 50: zonecast.v1.DemandCounted.demand:type_name -> zonecast.v1.Demand
+	38, // 51: zonecast.v1.ZoneState.spec:type_name -> zonecast.v1.ZoneSpec
+	31, // 52: zonecast.v1.ZoneState.pools:type_name -> zonecast.v1.PoolState
+	42, // 53: zonecast.v1.ZoneState.tenants:type_name -> zonecast.v1.SetTenant
+	19, // 54: zonecast.v1.ZoneState.running:type_name -> zonecast.v1.Claimed
+	41, // 55: zonecast.v1.PoolState.unit:type_name -> zonecast.v1.Vector
+	24, // 56: zonecast.v1.PoolState.planned:type_name -> zonecast.v1.Planned
+	57, // [57:57] is the sub-list for method output_type
+	57, // [57:57] is the sub-list for method input_type
+	57, // [57:57] is the sub-list for extension type_name
+	57, // [57:57] is the sub-list for extension extendee
+	0,  // [0:57] is the sub-list for field type_name
 }
 
 func init() { file_record_proto_init() }
@@ -2622,7 +2794,7 @@ func file_record_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_record_proto_rawDesc), len(file_record_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   30,
+			NumMessages:   32,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
