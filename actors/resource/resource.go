@@ -84,6 +84,18 @@ func (v Vector) Minus(w Vector) Vector { return v.plus(w, -1) }
 // Times returns n of v.
 func (v Vector) Times(n int64) Vector { return Vector{}.plus(v, n) }
 
+// PerMille returns n thousandths of v, rounded toward zero. It overflows only
+// where the result does.
+func (v Vector) PerMille(n int64) Vector {
+	part := func(x int64) int64 { return x/1000*n + x%1000*n/1000 }
+	w := Vector{CPU: part(v.CPU), Memory: part(v.Memory), Storage: part(v.Storage),
+		Bandwidth: part(v.Bandwidth), IO: part(v.IO)}
+	for _, a := range v.Extended {
+		w = w.WithExtended(a.Name, part(a.Value))
+	}
+	return w
+}
+
 func (v Vector) plus(w Vector, n int64) Vector {
 	v.CPU += n * w.CPU
 	v.Memory += n * w.Memory
