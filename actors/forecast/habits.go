@@ -116,9 +116,9 @@ func NewHabits(start span.Time, offset int) *Habits {
 
 // Observe learns from v. Visits should come in the order of time; one that comes
 // late is taken as made at the time of the latest. A visit with a name over MaxName
-// bytes or without a zone is ignored.
+// bytes, without a zone, or with a negative amount is ignored.
 func (h *Habits) Observe(v Visit) {
-	if v.Zone == "" || len(v.Zone) > MaxName || len(v.Dataset) > MaxName {
+	if v.Zone == "" || v.Bytes < 0 || v.Duration < 0 || len(v.Zone) > MaxName || len(v.Dataset) > MaxName {
 		return
 	}
 	if n := len(h.visits); n > 0 {

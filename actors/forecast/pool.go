@@ -106,11 +106,12 @@ func NewPool(start span.Time, offset int) *Pool {
 
 // Observe counts n arrivals at the instant at. Times should not decrease; arrivals of
 // an hour that is over still count in the tables, but no longer in any score. n that
-// is not a positive finite number is ignored.
+// is not positive is ignored, and what exceeds MaxCount is cut.
 func (p *Pool) Observe(at span.Time, n float64) {
-	if !(n > 0) || math.IsInf(n, 1) {
+	if !(n > 0) {
 		return
 	}
+	n = min(n, MaxCount)
 	p.advance(at)
 	if h := hourOf(at, p.offset); h == p.hour {
 		p.count += n
@@ -118,6 +119,7 @@ func (p *Pool) Observe(at span.Time, n float64) {
 		for i := range p.tables {
 			p.tables[i].add(h, n, 0)
 		}
+		p.rates.known = false
 	}
 	if at >= p.open.start && at < p.open.end {
 		p.open.count += n
