@@ -216,7 +216,7 @@ func drawWorld(t *rapid.T) (Need, []Candidate) {
 		c.Room.CPU = int64(rapid.SampledFrom([]int{-100, 499, 500, 9000}).Draw(t, "room"))
 		c.Prices.CPUHour, c.Prices.GiBHour = coarse("cpu price", 10_000), coarse("memory price", 2_000)
 		c.Start.Compute, c.Bid = coarse("start", 200), coarse("bid", 30)
-		c.Load, c.RTTMs = coarse("load", 0.25), coarse("rtt", 5)
+		c.Load, c.RTTMs = coarse("load", 0.25), rapid.SampledFrom([]float64{0, 0, 0, 8}).Draw(t, "rtt")
 		c.Access, c.Readiness = coarse("access", 0.25), coarse("readiness", 0.25)
 		from[i] = c
 	}
@@ -245,6 +245,9 @@ func TestTiesGoToTheNearerThenToTheLowerID(t *testing.T) {
 	}
 	if want := []string{"b", "d", "a", "c"}; !slices.Equal(got, want) {
 		t.Errorf("ranked %v, want %v", got, want)
+	}
+	if best, err := Best(need, from, Money()); err != nil || best.Zone != "b" {
+		t.Errorf("the best is %v, %v, want b", best, err)
 	}
 }
 
