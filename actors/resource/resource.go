@@ -110,20 +110,28 @@ func (v Vector) plus(w Vector, n int64) Vector {
 
 // Max returns the larger amount of each resource.
 func (v Vector) Max(w Vector) Vector {
-	return Vector{
-		max(v.CPU, w.CPU), max(v.Memory, w.Memory), max(v.Storage, w.Storage),
-		max(v.Bandwidth, w.Bandwidth), max(v.IO, w.IO),
-		merge(v.Extended, w.Extended, func(a, b int64) int64 { return max(a, b) }),
+	v.CPU = max(v.CPU, w.CPU)
+	v.Memory = max(v.Memory, w.Memory)
+	v.Storage = max(v.Storage, w.Storage)
+	v.Bandwidth = max(v.Bandwidth, w.Bandwidth)
+	v.IO = max(v.IO, w.IO)
+	if len(v.Extended)+len(w.Extended) > 0 {
+		v.Extended = merge(v.Extended, w.Extended, func(a, b int64) int64 { return max(a, b) })
 	}
+	return v
 }
 
 // Min returns the smaller amount of each resource.
 func (v Vector) Min(w Vector) Vector {
-	return Vector{
-		min(v.CPU, w.CPU), min(v.Memory, w.Memory), min(v.Storage, w.Storage),
-		min(v.Bandwidth, w.Bandwidth), min(v.IO, w.IO),
-		merge(v.Extended, w.Extended, func(a, b int64) int64 { return min(a, b) }),
+	v.CPU = min(v.CPU, w.CPU)
+	v.Memory = min(v.Memory, w.Memory)
+	v.Storage = min(v.Storage, w.Storage)
+	v.Bandwidth = min(v.Bandwidth, w.Bandwidth)
+	v.IO = min(v.IO, w.IO)
+	if len(v.Extended)+len(w.Extended) > 0 {
+		v.Extended = merge(v.Extended, w.Extended, func(a, b int64) int64 { return min(a, b) })
 	}
+	return v
 }
 
 // merge walks two sorted lists and keeps what op gives where it is not 0.
