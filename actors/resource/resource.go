@@ -258,6 +258,9 @@ func (v Vector) Validate(most int64) error {
 		if a.Name == "" || len(a.Name) > 128 || i > 0 && a.Name <= v.Extended[i-1].Name || a.Value == 0 {
 			return fmt.Errorf("%w: extended resource %q: names must be unique, sorted, at most 128 bytes and not zero", ErrAmount, a.Name)
 		}
+		if fixed(a.Name) {
+			return fmt.Errorf("%w: extended resource %q has the name of a fixed one", ErrAmount, a.Name)
+		}
 	}
 	var err error
 	v.Each(func(name string, amount int64) {
@@ -266,6 +269,14 @@ func (v Vector) Validate(most int64) error {
 		}
 	})
 	return err
+}
+
+func fixed(name string) bool {
+	switch name {
+	case CPU, Memory, Storage, Bandwidth, IO:
+		return true
+	}
+	return false
 }
 
 // FromFloat returns x as an integer amount of the named resource, rounded to the
