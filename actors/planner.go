@@ -30,14 +30,14 @@ type Planner interface {
 
 // PlanInput is what a zone knows of a pool when it plans.
 type PlanInput struct {
-	Busy    int            // units in use now
-	Planned []Level        // what was planned before
-	Lead    span.Duration  // how long before a window its units have to be begun
-	Mean    span.Duration  // mean busy time of the pool's requests
-	Costs   plan.Costs     //
-	Revoked float64        // measured probability that a soft unit isn't there when needed
-	Most    int            // units that the zone could ever hold
-	Intents *Intents       // what users expect to ask of the pool; nil if they are not asked
+	Busy    int           // units in use now
+	Planned []Level       // what was planned before
+	Lead    span.Duration // how long before a window its units have to be begun
+	Mean    span.Duration // mean busy time of the pool's requests
+	Costs   plan.Costs    //
+	Revoked float64       // measured probability that a soft unit isn't there when needed
+	Most    int           // units that the zone could ever hold
+	Intents *Intents      // what users expect to ask of the pool; nil if they are not asked
 }
 
 // Level is how many units a pool wants over a window.

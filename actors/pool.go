@@ -1,6 +1,9 @@
 package actors
 
 import (
+	"cmp"
+	"slices"
+
 	"github.com/zonecast/zonecast/actors/ledger"
 	"github.com/zonecast/zonecast/actors/plan"
 	"github.com/zonecast/zonecast/actors/resource"
@@ -254,28 +257,37 @@ func (z *Zone) secondMicros(tenant string) int64 {
 // levels says afterwards what was granted. Folding the record that follows
 // reserves the same again, which changes nothing.
 func (z *Zone) reservePool(now span.Time, p *pool, levels []Level) bool {
-	changed := len(levels) != len(current(append([]Level(nil), p.planned...), now))
+	changed := len(levels) != living(p.planned, now)
 	for i := range levels {
 		l := &levels[i]
-		if before := levelOver(p.planned, l.Window); before != l.Level {
-			changed = true
-			for l.Firm > 0 && z.books.Reserve(now, p.reservation(l.Window, ledger.Firm, l.Firm)) != nil {
-				l.Firm--
-				l.Soft++
-			}
-			// A level that was all soft before and could not become firmer is no change,
-			// but the record is written nevertheless: the log shows that it was tried.
+		if levelOver(p.planned, l.Window) == l.Level {
+			continue
+		}
+		changed = true
+		for l.Firm > 0 && z.books.Reserve(now, p.reservation(l.Window, ledger.Firm, l.Firm)) != nil {
+			l.Firm--
+			l.Soft++
 		}
 	}
 	return changed
 }
 
+// living returns how many of the levels are not over.
+func living(levels []Level, now span.Time) int {
+	n := 0
+	for _, l := range levels {
+		if l.Window.End > now {
+			n++
+		}
+	}
+	return n
+}
+
 // levelOver returns the level planned for exactly w.
 func levelOver(levels []Level, w span.Window) plan.Level {
-	for _, l := range levels {
-		if l.Window == w {
-			return l.Level
-		}
+	i, found := slices.BinarySearchFunc(levels, w.Start, func(l Level, t span.Time) int { return cmp.Compare(l.Window.Start, t) })
+	if found && levels[i].Window == w {
+		return levels[i].Level
 	}
 	return plan.Level{}
 }

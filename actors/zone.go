@@ -41,9 +41,9 @@ type Zone struct {
 	drain    bool
 	deleting bool
 	books    *ledger.Ledger
-	pools    []*pool                     // by tenant, then class
+	pools    []*pool                        // by tenant, then class
 	tenants  map[string]*messages.SetTenant // what tenants grant and pay here
-	claims   map[string]*messages.Claimed // holds and allocations, by user#request
+	claims   map[string]*messages.Claimed   // holds and allocations, by user#request
 	volumes  *messages.VolumesPlanned
 	data     datasets
 

@@ -10,6 +10,8 @@ import (
 )
 
 const (
+	// sweepAt reservations that are over are taken off the books together.
+	sweepAt = 256
 	// parkedMax claims wait for the terms of a tenant that is new here; users repeat
 	// those that are dropped.
 	parkedMax = 256
@@ -227,7 +229,7 @@ func (z *Zone) extend(now span.Time, m *messages.Extend, from Address, out *Effe
 
 // sweep takes leases and holds that have ended off the books and tells their users.
 func (z *Zone) sweep(now span.Time, out *Effects) {
-	if z.books.NextEnd() > now {
+	if z.books.NextEnd() > now && z.books.Lapsed(now) < sweepAt {
 		return
 	}
 	for _, a := range z.books.Ended(now) {

@@ -180,7 +180,7 @@ func (v Vector) Shortfall(room Vector) Vector {
 	var short Vector
 	v.Each(func(name string, need int64) {
 		if !fits(need, room.Of(name)) {
-			short = short.with(name, need-max(room.Of(name), 0))
+			short = short.With(name, need-max(room.Of(name), 0))
 		}
 	})
 	return short
@@ -208,7 +208,8 @@ func (v Vector) Of(name string) int64 {
 	return 0
 }
 
-func (v Vector) with(name string, value int64) Vector {
+// With returns v with value as its amount of the named resource.
+func (v Vector) With(name string, value int64) Vector {
 	switch name {
 	case CPU:
 		v.CPU = value

@@ -46,7 +46,7 @@ var names = []string{CPU, Memory, Storage, Bandwidth, IO, "disk", "fpga", "gpu"}
 func draw(t *rapid.T, label string) Vector {
 	var v Vector
 	for _, name := range names {
-		v = v.with(name, rapid.Int64Range(-3, 3).Draw(t, label+" "+name))
+		v = v.With(name, rapid.Int64Range(-3, 3).Draw(t, label+" "+name))
 	}
 	return v
 }
