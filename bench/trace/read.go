@@ -155,13 +155,24 @@ func arrange[T any](s *schema[T], header []string) (at []*column[T], warnings []
 		case c.need == required:
 			missing = append(missing, c.name)
 		default:
-			warnings = append(warnings, fmt.Sprintf("column %s is missing: every row gets %q", c.name, c.fallback))
+			warnings = append(warnings, fmt.Sprintf("column %s is missing: %s", c.name, meaning(c.fallback)))
 		}
 	}
 	if missing != nil {
 		return nil, nil, fmt.Errorf("%w: the header lacks %s", ErrColumns, strings.Join(missing, ", "))
 	}
 	return at, warnings, nil
+}
+
+// meaning says what an absent column stands for.
+func meaning(fallback string) string {
+	switch fallback {
+	case "":
+		return "no row has one"
+	case unlimited:
+		return "not limited"
+	}
+	return "every row gets " + fallback
 }
 
 // parse fills rec from a row's fields. It returns what is wrong with the row, or

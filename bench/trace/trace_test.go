@@ -48,8 +48,8 @@ func ExampleDecode_defaults() {
 	// Output:
 	// 2012-04-03T09:08:00.5Z default 20m0s cpu=500 memory=536870912 default
 	// column "mood" is not known: ignored
-	// column tenant is missing: every row gets "default"
-	// column duration_s is missing: every row gets "1200"
+	// column tenant is missing: every row gets default
+	// column duration_s is missing: every row gets 1200
 }
 
 func decodeText(text string) (*Trace, error) { return Decode(strings.NewReader(text), Options{}) }
