@@ -130,3 +130,13 @@ func (d *decoder) end() error {
 	}
 	return d.err
 }
+
+func (e *encoder) flag(set bool) {
+	n := int64(0)
+	if set {
+		n = 1
+	}
+	e.int(n)
+}
+
+func (d *decoder) flag() bool { return d.int(0, 1) == 1 }

@@ -82,8 +82,7 @@ func (h *Habits) decodeVisits(d *decoder) {
 		if d.err != nil {
 			return
 		}
-		hour, day := dayHour(hourOf(at, h.offset))
-		h.visits = append(h.visits, visited{at, int16(i), uint8(hour), uint8(day)})
+		h.visits = append(h.visits, visited{at, int16(i), uint8(kindOf(hourOf(at, h.offset)))})
 		h.places[i].visits++
 	}
 }
