@@ -93,7 +93,15 @@ func perSlot(rates []float32) []float32 {
 	return list
 }
 
-func marshal(m encoding.BinaryMarshaler) []byte {
+// marshal returns the state of a model, nil for no model.
+func marshal[P interface {
+	comparable
+	encoding.BinaryMarshaler
+}](m P) []byte {
+	var none P
+	if m == none {
+		return nil
+	}
 	b, err := m.MarshalBinary()
 	if err != nil {
 		panic("actors: model: " + err.Error()) // models of ours marshal without condition

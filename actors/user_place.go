@@ -214,7 +214,7 @@ func (u *User) claimAnswered(now span.Time, m *messages.ClaimAnswer, out *Effect
 	case m.GetRefused() != nil:
 		u.advance(now, p, m.GetRefused(), out)
 	default:
-		u.commit(out, &messages.Held{PlacementId: p.id(), EndMs: m.GetEndMs()})
+		u.commit(out, &messages.Held{PlacementId: p.id()})
 		u.confirm(p, out)
 	}
 }
@@ -247,7 +247,7 @@ func (u *User) confirmed(now span.Time, m *messages.Confirmed, out *Effects) {
 		u.advance(now, p, &messages.ZoneReason{Zone: m.GetZone(), Reason: "the hold expired before it was confirmed"}, out)
 		return
 	}
-	u.commit(out, &messages.PlacementSettled{PlacementId: p.id(), AtMs: int64(now)})
+	u.commit(out, &messages.PlacementSettled{PlacementId: p.id(), AtMs: int64(now), EndMs: m.GetEndMs()})
 	delete(u.tries, p.id())
 	out.reply(p.id(), p.answer())
 	u.settleWake(out)

@@ -497,12 +497,12 @@ func (x *Choice) GetBid() float64 {
 	return 0
 }
 
-// Renew moves the end of a placement's lease. Answer: Placement or Error.
+// Renew prolongs the lease of a placement with an open end by one period from
+// now. Answer: Placement or Error.
 type Renew struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	RequestId     string                 `protobuf:"bytes,1,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
 	PlacementId   string                 `protobuf:"bytes,2,opt,name=placement_id,json=placementId,proto3" json:"placement_id,omitempty"`
-	EndMs         int64                  `protobuf:"varint,3,opt,name=end_ms,json=endMs,proto3" json:"end_ms,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -549,13 +549,6 @@ func (x *Renew) GetPlacementId() string {
 		return x.PlacementId
 	}
 	return ""
-}
-
-func (x *Renew) GetEndMs() int64 {
-	if x != nil {
-		return x.EndMs
-	}
-	return 0
 }
 
 // Release ends a placement, or gives up a request that is still being placed.
@@ -944,12 +937,11 @@ const file_request_proto_rawDesc = "" +
 	"\bstart_ms\x18\b \x01(\x01R\astartMs\x12\x16\n" +
 	"\x06region\x18\t \x01(\tR\x06region\x12\x10\n" +
 	"\x03bid\x18\n" +
-	" \x01(\x01R\x03bid\"`\n" +
+	" \x01(\x01R\x03bid\"I\n" +
 	"\x05Renew\x12\x1d\n" +
 	"\n" +
 	"request_id\x18\x01 \x01(\tR\trequestId\x12!\n" +
-	"\fplacement_id\x18\x02 \x01(\tR\vplacementId\x12\x15\n" +
-	"\x06end_ms\x18\x03 \x01(\x03R\x05endMs\"K\n" +
+	"\fplacement_id\x18\x02 \x01(\tR\vplacementId\"K\n" +
 	"\aRelease\x12\x1d\n" +
 	"\n" +
 	"request_id\x18\x01 \x01(\tR\trequestId\x12!\n" +

@@ -38,6 +38,16 @@ func (b book) find(t span.Time) int {
 	return low
 }
 
+// during returns the steps that hold in w, at least the one at its start.
+func (b book) during(w span.Window) book {
+	i := b.find(w.Start)
+	j := i + 1
+	for j < len(b) && b[j].at < w.End {
+		j++
+	}
+	return b[i:j]
+}
+
 // cut returns the step that begins at t, made where there is none.
 func (b *book) cut(t span.Time) int {
 	i := b.find(t)

@@ -34,7 +34,7 @@ import (
 const (
 	MaxAhead            = 35 * span.Day        // how far ahead a window may end: a month and a half-week of slack
 	MaxHold             = span.Hour            // how long a claim may stay unconfirmed
-	MaxID               = 257                  // bytes of an id: two parts of 128 joined by "/"
+	MaxID               = 386                  // bytes of an id: three parts of 128, joined
 	MaxOvercommit int64 = 10_000               // per mille: ten times the capacity
 	Remember            = span.Hour            // how long Sweep leaves ended request ids known; retries end in minutes
 	MaxRemembered       = 1 << 14              // ended request ids; past it the oldest is forgotten

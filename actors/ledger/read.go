@@ -17,7 +17,13 @@ func (l *Ledger) Free(now span.Time) resource.Vector {
 // FreeOver returns the least that is free throughout what is left of w: what a
 // newcomer could have. Of a window that is over it returns Free(now).
 func (l *Ledger) FreeOver(now span.Time, w span.Window) resource.Vector {
-	return l.limit.Minus(l.peak(now, w).promised)
+	l.advance(now)
+	steps := l.total.during(l.rest(w))
+	most := steps[0].promised
+	for i := range steps[1:] {
+		most = most.Max(steps[i+1].promised)
+	}
+	return l.limit.Minus(most)
 }
 
 // Overdraft returns how much more is promised and used by others than there is,
@@ -31,21 +37,14 @@ func (l *Ledger) OverdraftOver(now span.Time, w span.Window) resource.Vector {
 	return beyond(resource.Vector{}, l.FreeOver(now, w))
 }
 
-// Peak returns the most that is allocated at any instant of what is left of w.
+// Peak returns the most that is allocated at any instant of what is left of w,
+// or at now where it is over.
 func (l *Ledger) Peak(now span.Time, w span.Window) resource.Vector {
-	return l.peak(now, w).allocated
-}
-
-// peak returns the largest of both amounts in what is left of w, at least the
-// instant at which it begins.
-func (l *Ledger) peak(now span.Time, w span.Window) step {
 	l.advance(now)
-	start := max(w.Start, l.now)
-	i := l.total.find(start)
-	most := l.total[i]
-	for i++; i < len(l.total) && l.total[i].at < w.End; i++ {
-		most.promised = most.promised.Max(l.total[i].promised)
-		most.allocated = most.allocated.Max(l.total[i].allocated)
+	steps := l.total.during(l.rest(w))
+	most := steps[0].allocated
+	for i := range steps[1:] {
+		most = most.Max(steps[i+1].allocated)
 	}
 	return most
 }

@@ -110,20 +110,28 @@ func (v Vector) plus(w Vector, n int64) Vector {
 
 // Max returns the larger amount of each resource.
 func (v Vector) Max(w Vector) Vector {
-	return Vector{
-		max(v.CPU, w.CPU), max(v.Memory, w.Memory), max(v.Storage, w.Storage),
-		max(v.Bandwidth, w.Bandwidth), max(v.IO, w.IO),
-		merge(v.Extended, w.Extended, func(a, b int64) int64 { return max(a, b) }),
+	v.CPU = max(v.CPU, w.CPU)
+	v.Memory = max(v.Memory, w.Memory)
+	v.Storage = max(v.Storage, w.Storage)
+	v.Bandwidth = max(v.Bandwidth, w.Bandwidth)
+	v.IO = max(v.IO, w.IO)
+	if len(v.Extended)+len(w.Extended) > 0 {
+		v.Extended = merge(v.Extended, w.Extended, func(a, b int64) int64 { return max(a, b) })
 	}
+	return v
 }
 
 // Min returns the smaller amount of each resource.
 func (v Vector) Min(w Vector) Vector {
-	return Vector{
-		min(v.CPU, w.CPU), min(v.Memory, w.Memory), min(v.Storage, w.Storage),
-		min(v.Bandwidth, w.Bandwidth), min(v.IO, w.IO),
-		merge(v.Extended, w.Extended, func(a, b int64) int64 { return min(a, b) }),
+	v.CPU = min(v.CPU, w.CPU)
+	v.Memory = min(v.Memory, w.Memory)
+	v.Storage = min(v.Storage, w.Storage)
+	v.Bandwidth = min(v.Bandwidth, w.Bandwidth)
+	v.IO = min(v.IO, w.IO)
+	if len(v.Extended)+len(w.Extended) > 0 {
+		v.Extended = merge(v.Extended, w.Extended, func(a, b int64) int64 { return min(a, b) })
 	}
+	return v
 }
 
 // merge walks two sorted lists and keeps what op gives where it is not 0.
@@ -250,6 +258,9 @@ func (v Vector) Validate(most int64) error {
 		if a.Name == "" || len(a.Name) > 128 || i > 0 && a.Name <= v.Extended[i-1].Name || a.Value == 0 {
 			return fmt.Errorf("%w: extended resource %q: names must be unique, sorted, at most 128 bytes and not zero", ErrAmount, a.Name)
 		}
+		if fixed(a.Name) {
+			return fmt.Errorf("%w: extended resource %q has the name of a fixed one", ErrAmount, a.Name)
+		}
 	}
 	var err error
 	v.Each(func(name string, amount int64) {
@@ -258,6 +269,14 @@ func (v Vector) Validate(most int64) error {
 		}
 	})
 	return err
+}
+
+func fixed(name string) bool {
+	switch name {
+	case CPU, Memory, Storage, Bandwidth, IO:
+		return true
+	}
+	return false
 }
 
 // FromFloat returns x as an integer amount of the named resource, rounded to the
