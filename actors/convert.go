@@ -39,3 +39,7 @@ func VectorMessage(v resource.Vector) *messages.Vector {
 func windowOf(m *messages.Window) span.Window {
 	return span.Window{Start: span.Time(m.GetStartMs()), End: span.Time(m.GetEndMs())}
 }
+
+func windowMessage(w span.Window) *messages.Window {
+	return &messages.Window{StartMs: int64(w.Start), EndMs: int64(w.End)}
+}

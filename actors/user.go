@@ -139,9 +139,9 @@ func (u *User) Fold(record proto.Message) {
 	case *messages.Moved:
 		u.change(r.GetPlacementId(), r.GetAtMs(), func(p *placement) { p.moved(r) })
 	case *messages.Held:
-		u.change(r.GetPlacementId(), 0, func(p *placement) { p.phase, p.endMs = held, r.GetEndMs() })
+		u.change(r.GetPlacementId(), 0, func(p *placement) { p.phase = held })
 	case *messages.PlacementSettled:
-		u.change(r.GetPlacementId(), r.GetAtMs(), func(p *placement) { p.phase = settled })
+		u.change(r.GetPlacementId(), r.GetAtMs(), func(p *placement) { p.phase, p.endMs = settled, r.GetEndMs() })
 	case *messages.Releasing:
 		u.change(r.GetPlacementId(), r.GetAtMs(), func(p *placement) { p.releasing(r) })
 	case *messages.LeaseMoved:
@@ -155,17 +155,16 @@ func (u *User) Fold(record proto.Message) {
 
 // Snapshot implements Machine.
 func (u *User) Snapshot() proto.Message {
-	s := &messages.UserState{Terms: u.terms, Settings: u.settings, Position: u.position}
+	s := &messages.UserState{Terms: u.terms, Settings: u.settings, Position: u.position, Learned: u.learned.message()}
 	for _, id := range u.order {
 		s.Placements = append(s.Placements, u.placements[id].message())
 	}
-	u.learned.save(s)
 	return s
 }
 
 func (u *User) restore(s *messages.UserState) {
 	u.terms, u.settings, u.position = s.GetTerms(), s.GetSettings(), s.GetPosition()
-	u.learned.load(s)
+	u.learned.load(s.GetLearned())
 	for _, p := range s.GetPlacements() {
 		u.remember(placementOf(p))
 	}

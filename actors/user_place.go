@@ -136,7 +136,7 @@ func (u *User) ranked(now span.Time, m *messages.Ranked, out *Effects) {
 		out.reply(m.GetRequestId(), noSuitableZone(m.GetReasons()))
 		return
 	}
-	u.demand(now, q.request, m.GetOrigin(), out)
+	u.demand(now, q.request, m, out)
 	if len(m.GetChoices()) == 0 {
 		out.reply(m.GetRequestId(), noSuitableZone(m.GetReasons()))
 		return
@@ -157,8 +157,12 @@ func noSuitableZone(reasons []*messages.ZoneReason) *messages.Error {
 
 // demand records that the request was asked for, and tells the zone nearest to it,
 // wherever it will be served.
-func (u *User) demand(now span.Time, r *messages.Request, origin string, out *Effects) {
+func (u *User) demand(now span.Time, r *messages.Request, m *messages.Ranked, out *Effects) {
 	class, unit := ClassOf(r)
+	origin, region := m.GetOrigin(), ""
+	if len(m.GetChoices()) > 0 {
+		region = m.GetChoices()[0].GetRegion()
+	}
 	out.Samples = append(out.Samples, &messages.Sample{
 		AtMs:         int64(now),
 		Zone:         origin,
@@ -170,6 +174,7 @@ func (u *User) demand(now span.Time, r *messages.Request, origin string, out *Ef
 		DurationMs:   r.GetDurationMs(),
 		Position:     r.GetPosition(),
 		Class:        class,
+		Region:       region,
 	})
 	if origin == "" {
 		return
@@ -209,7 +214,7 @@ func (u *User) claimAnswered(now span.Time, m *messages.ClaimAnswer, out *Effect
 	case m.GetRefused() != nil:
 		u.advance(now, p, m.GetRefused(), out)
 	default:
-		u.commit(out, &messages.Held{PlacementId: p.id(), EndMs: m.GetEndMs()})
+		u.commit(out, &messages.Held{PlacementId: p.id()})
 		u.confirm(p, out)
 	}
 }
@@ -242,7 +247,7 @@ func (u *User) confirmed(now span.Time, m *messages.Confirmed, out *Effects) {
 		u.advance(now, p, &messages.ZoneReason{Zone: m.GetZone(), Reason: "the hold expired before it was confirmed"}, out)
 		return
 	}
-	u.commit(out, &messages.PlacementSettled{PlacementId: p.id(), AtMs: int64(now)})
+	u.commit(out, &messages.PlacementSettled{PlacementId: p.id(), AtMs: int64(now), EndMs: m.GetEndMs()})
 	delete(u.tries, p.id())
 	out.reply(p.id(), p.answer())
 	u.settleWake(out)

@@ -91,12 +91,12 @@ func (u *User) renew(now span.Time, m *messages.Renew, out *Effects) {
 	switch {
 	case p == nil || p.phase != settled || p.over(int64(now)):
 		out.reply(m.GetRequestId(), refusal(messages.Code_CODE_NOT_FOUND, "the user has no living placement "+m.GetPlacementId()))
-	case m.GetEndMs() <= int64(now) || m.GetEndMs() > int64(now.Add(durationMax)):
-		out.reply(m.GetRequestId(), refusal(messages.Code_CODE_INVALID, "the new end must lie ahead, by at most 35 days"))
+	case p.placing.GetRequest().GetDurationMs() != 0:
+		out.reply(m.GetRequestId(), refusal(messages.Code_CODE_INVALID, "the placement has a fixed end: place the time after it anew"))
 	default:
 		u.renewals[p.id()] = append(u.renewals[p.id()], m.GetRequestId())
 		out.send(Address{KindZone, p.zone()}, &messages.Extend{
-			Tenant: u.tenant, User: u.id, RequestId: p.id(), EndMs: m.GetEndMs(),
+			Tenant: u.tenant, User: u.id, RequestId: p.id(),
 		})
 	}
 }

@@ -508,7 +508,7 @@ type Error struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Code  Code                   `protobuf:"varint,1,opt,name=code,proto3,enum=zonecast.v1.Code" json:"code,omitempty"`
 	Text  string                 `protobuf:"bytes,2,opt,name=text,proto3" json:"text,omitempty"`
-	// Per zone that was looked at, why it would not do; at most 32.
+	// Per zone that was looked at, why it would not do; at most 16, nearest miss first.
 	Zones         []*ZoneReason `protobuf:"bytes,3,rep,name=zones,proto3" json:"zones,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

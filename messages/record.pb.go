@@ -54,6 +54,7 @@ type Record struct {
 	//	*Record_Swept
 	//	*Record_DemandCounted
 	//	*Record_ZoneState
+	//	*Record_VolumesPlanned
 	Kind          isRecord_Kind `protobuf_oneof:"kind"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -330,6 +331,15 @@ func (x *Record) GetZoneState() *ZoneState {
 	return nil
 }
 
+func (x *Record) GetVolumesPlanned() *VolumesPlanned {
+	if x != nil {
+		if x, ok := x.Kind.(*Record_VolumesPlanned); ok {
+			return x.VolumesPlanned
+		}
+	}
+	return nil
+}
+
 type isRecord_Kind interface {
 	isRecord_Kind()
 }
@@ -438,6 +448,10 @@ type Record_ZoneState struct {
 	ZoneState *ZoneState `protobuf:"bytes,42,opt,name=zone_state,json=zoneState,proto3,oneof"`
 }
 
+type Record_VolumesPlanned struct {
+	VolumesPlanned *VolumesPlanned `protobuf:"bytes,43,opt,name=volumes_planned,json=volumesPlanned,proto3,oneof"`
+}
+
 func (*Record_TenantPut) isRecord_Kind() {}
 
 func (*Record_ZoneAsked) isRecord_Kind() {}
@@ -489,6 +503,8 @@ func (*Record_Swept) isRecord_Kind() {}
 func (*Record_DemandCounted) isRecord_Kind() {}
 
 func (*Record_ZoneState) isRecord_Kind() {}
+
+func (*Record_VolumesPlanned) isRecord_Kind() {}
 
 // TenantPut: the spec of a tenant; version grows by one each time.
 type TenantPut struct {
@@ -891,7 +907,6 @@ func (x *Moved) GetFailed() *Error {
 type Held struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	PlacementId   string                 `protobuf:"bytes,1,opt,name=placement_id,json=placementId,proto3" json:"placement_id,omitempty"`
-	EndMs         int64                  `protobuf:"varint,2,opt,name=end_ms,json=endMs,proto3" json:"end_ms,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -933,18 +948,12 @@ func (x *Held) GetPlacementId() string {
 	return ""
 }
 
-func (x *Held) GetEndMs() int64 {
-	if x != nil {
-		return x.EndMs
-	}
-	return 0
-}
-
 // PlacementSettled: the zone confirmed; the placement lives until end_ms.
 type PlacementSettled struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	PlacementId   string                 `protobuf:"bytes,1,opt,name=placement_id,json=placementId,proto3" json:"placement_id,omitempty"`
 	AtMs          int64                  `protobuf:"varint,2,opt,name=at_ms,json=atMs,proto3" json:"at_ms,omitempty"`
+	EndMs         int64                  `protobuf:"varint,3,opt,name=end_ms,json=endMs,proto3" json:"end_ms,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -989,6 +998,13 @@ func (x *PlacementSettled) GetPlacementId() string {
 func (x *PlacementSettled) GetAtMs() int64 {
 	if x != nil {
 		return x.AtMs
+	}
+	return 0
+}
+
+func (x *PlacementSettled) GetEndMs() int64 {
+	if x != nil {
+		return x.EndMs
 	}
 	return 0
 }
@@ -1116,7 +1132,7 @@ func (x *PlacementEnded) GetReason() string {
 	return ""
 }
 
-// LeaseMoved: the end of the lease has been asked to be (pending) or is end_ms.
+// LeaseMoved: the lease was renewed and ends at end_ms.
 type LeaseMoved struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	PlacementId   string                 `protobuf:"bytes,1,opt,name=placement_id,json=placementId,proto3" json:"placement_id,omitempty"`
@@ -1177,9 +1193,7 @@ type UserState struct {
 	Settings      *UserSettings          `protobuf:"bytes,2,opt,name=settings,proto3" json:"settings,omitempty"`
 	Placements    []*UserPlacement       `protobuf:"bytes,3,rep,name=placements,proto3" json:"placements,omitempty"`
 	Position      uint64                 `protobuf:"varint,4,opt,name=position,proto3" json:"position,omitempty"`
-	Habits        []byte                 `protobuf:"bytes,5,opt,name=habits,proto3" json:"habits,omitempty"`
-	Usage         []byte                 `protobuf:"bytes,6,opt,name=usage,proto3" json:"usage,omitempty"`
-	Profile       *Profile               `protobuf:"bytes,7,opt,name=profile,proto3" json:"profile,omitempty"`
+	Learned       *LearnedState          `protobuf:"bytes,5,opt,name=learned,proto3" json:"learned,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1242,25 +1256,182 @@ func (x *UserState) GetPosition() uint64 {
 	return 0
 }
 
-func (x *UserState) GetHabits() []byte {
+func (x *UserState) GetLearned() *LearnedState {
+	if x != nil {
+		return x.Learned
+	}
+	return nil
+}
+
+// LearnedState is what a user's series says of it.
+type LearnedState struct {
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	Habits   []byte                 `protobuf:"bytes,1,opt,name=habits,proto3" json:"habits,omitempty"`
+	Usage    []byte                 `protobuf:"bytes,2,opt,name=usage,proto3" json:"usage,omitempty"`
+	Requests int64                  `protobuf:"varint,3,opt,name=requests,proto3" json:"requests,omitempty"`
+	FirstMs  int64                  `protobuf:"varint,4,opt,name=first_ms,json=firstMs,proto3" json:"first_ms,omitempty"`
+	LastMs   int64                  `protobuf:"varint,5,opt,name=last_ms,json=lastMs,proto3" json:"last_ms,omitempty"`
+	Class    string                 `protobuf:"bytes,6,opt,name=class,proto3" json:"class,omitempty"`
+	// Averages of cpu, memory, storage, bandwidth and io asked for.
+	Mean          []float64 `protobuf:"fixed64,7,rep,packed,name=mean,proto3" json:"mean,omitempty"`
+	Zones         []*Count  `protobuf:"bytes,8,rep,name=zones,proto3" json:"zones,omitempty"`
+	Datasets      []*Count  `protobuf:"bytes,9,rep,name=datasets,proto3" json:"datasets,omitempty"`
+	Regions       []*Count  `protobuf:"bytes,10,rep,name=regions,proto3" json:"regions,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *LearnedState) Reset() {
+	*x = LearnedState{}
+	mi := &file_record_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *LearnedState) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*LearnedState) ProtoMessage() {}
+
+func (x *LearnedState) ProtoReflect() protoreflect.Message {
+	mi := &file_record_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use LearnedState.ProtoReflect.Descriptor instead.
+func (*LearnedState) Descriptor() ([]byte, []int) {
+	return file_record_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *LearnedState) GetHabits() []byte {
 	if x != nil {
 		return x.Habits
 	}
 	return nil
 }
 
-func (x *UserState) GetUsage() []byte {
+func (x *LearnedState) GetUsage() []byte {
 	if x != nil {
 		return x.Usage
 	}
 	return nil
 }
 
-func (x *UserState) GetProfile() *Profile {
+func (x *LearnedState) GetRequests() int64 {
 	if x != nil {
-		return x.Profile
+		return x.Requests
+	}
+	return 0
+}
+
+func (x *LearnedState) GetFirstMs() int64 {
+	if x != nil {
+		return x.FirstMs
+	}
+	return 0
+}
+
+func (x *LearnedState) GetLastMs() int64 {
+	if x != nil {
+		return x.LastMs
+	}
+	return 0
+}
+
+func (x *LearnedState) GetClass() string {
+	if x != nil {
+		return x.Class
+	}
+	return ""
+}
+
+func (x *LearnedState) GetMean() []float64 {
+	if x != nil {
+		return x.Mean
 	}
 	return nil
+}
+
+func (x *LearnedState) GetZones() []*Count {
+	if x != nil {
+		return x.Zones
+	}
+	return nil
+}
+
+func (x *LearnedState) GetDatasets() []*Count {
+	if x != nil {
+		return x.Datasets
+	}
+	return nil
+}
+
+func (x *LearnedState) GetRegions() []*Count {
+	if x != nil {
+		return x.Regions
+	}
+	return nil
+}
+
+// Count is how often a named thing was met.
+type Count struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	Count         int64                  `protobuf:"varint,2,opt,name=count,proto3" json:"count,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Count) Reset() {
+	*x = Count{}
+	mi := &file_record_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Count) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Count) ProtoMessage() {}
+
+func (x *Count) ProtoReflect() protoreflect.Message {
+	mi := &file_record_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Count.ProtoReflect.Descriptor instead.
+func (*Count) Descriptor() ([]byte, []int) {
+	return file_record_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *Count) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Count) GetCount() int64 {
+	if x != nil {
+		return x.Count
+	}
+	return 0
 }
 
 // UserPlacement is one request of a user, as it stands.
@@ -1278,7 +1449,7 @@ type UserPlacement struct {
 
 func (x *UserPlacement) Reset() {
 	*x = UserPlacement{}
-	mi := &file_record_proto_msgTypes[14]
+	mi := &file_record_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1290,7 +1461,7 @@ func (x *UserPlacement) String() string {
 func (*UserPlacement) ProtoMessage() {}
 
 func (x *UserPlacement) ProtoReflect() protoreflect.Message {
-	mi := &file_record_proto_msgTypes[14]
+	mi := &file_record_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1303,7 +1474,7 @@ func (x *UserPlacement) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UserPlacement.ProtoReflect.Descriptor instead.
 func (*UserPlacement) Descriptor() ([]byte, []int) {
-	return file_record_proto_rawDescGZIP(), []int{14}
+	return file_record_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *UserPlacement) GetPlacing() *Placing {
@@ -1359,7 +1530,7 @@ type ZonePut struct {
 
 func (x *ZonePut) Reset() {
 	*x = ZonePut{}
-	mi := &file_record_proto_msgTypes[15]
+	mi := &file_record_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1371,7 +1542,7 @@ func (x *ZonePut) String() string {
 func (*ZonePut) ProtoMessage() {}
 
 func (x *ZonePut) ProtoReflect() protoreflect.Message {
-	mi := &file_record_proto_msgTypes[15]
+	mi := &file_record_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1384,7 +1555,7 @@ func (x *ZonePut) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ZonePut.ProtoReflect.Descriptor instead.
 func (*ZonePut) Descriptor() ([]byte, []int) {
-	return file_record_proto_rawDescGZIP(), []int{15}
+	return file_record_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *ZonePut) GetSpec() *ZoneSpec {
@@ -1413,7 +1584,7 @@ type ZoneDrained struct {
 
 func (x *ZoneDrained) Reset() {
 	*x = ZoneDrained{}
-	mi := &file_record_proto_msgTypes[16]
+	mi := &file_record_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1425,7 +1596,7 @@ func (x *ZoneDrained) String() string {
 func (*ZoneDrained) ProtoMessage() {}
 
 func (x *ZoneDrained) ProtoReflect() protoreflect.Message {
-	mi := &file_record_proto_msgTypes[16]
+	mi := &file_record_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1438,7 +1609,7 @@ func (x *ZoneDrained) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ZoneDrained.ProtoReflect.Descriptor instead.
 func (*ZoneDrained) Descriptor() ([]byte, []int) {
-	return file_record_proto_rawDescGZIP(), []int{16}
+	return file_record_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *ZoneDrained) GetDrain() bool {
@@ -1467,14 +1638,13 @@ type Claimed struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Claim         *Claim                 `protobuf:"bytes,1,opt,name=claim,proto3" json:"claim,omitempty"`
 	AtMs          int64                  `protobuf:"varint,2,opt,name=at_ms,json=atMs,proto3" json:"at_ms,omitempty"`
-	EndMs         int64                  `protobuf:"varint,3,opt,name=end_ms,json=endMs,proto3" json:"end_ms,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Claimed) Reset() {
 	*x = Claimed{}
-	mi := &file_record_proto_msgTypes[17]
+	mi := &file_record_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1486,7 +1656,7 @@ func (x *Claimed) String() string {
 func (*Claimed) ProtoMessage() {}
 
 func (x *Claimed) ProtoReflect() protoreflect.Message {
-	mi := &file_record_proto_msgTypes[17]
+	mi := &file_record_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1499,7 +1669,7 @@ func (x *Claimed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Claimed.ProtoReflect.Descriptor instead.
 func (*Claimed) Descriptor() ([]byte, []int) {
-	return file_record_proto_rawDescGZIP(), []int{17}
+	return file_record_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *Claimed) GetClaim() *Claim {
@@ -1516,13 +1686,6 @@ func (x *Claimed) GetAtMs() int64 {
 	return 0
 }
 
-func (x *Claimed) GetEndMs() int64 {
-	if x != nil {
-		return x.EndMs
-	}
-	return 0
-}
-
 // ClaimConfirmed: a hold became an allocation.
 type ClaimConfirmed struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -1535,7 +1698,7 @@ type ClaimConfirmed struct {
 
 func (x *ClaimConfirmed) Reset() {
 	*x = ClaimConfirmed{}
-	mi := &file_record_proto_msgTypes[18]
+	mi := &file_record_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1547,7 +1710,7 @@ func (x *ClaimConfirmed) String() string {
 func (*ClaimConfirmed) ProtoMessage() {}
 
 func (x *ClaimConfirmed) ProtoReflect() protoreflect.Message {
-	mi := &file_record_proto_msgTypes[18]
+	mi := &file_record_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1560,7 +1723,7 @@ func (x *ClaimConfirmed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ClaimConfirmed.ProtoReflect.Descriptor instead.
 func (*ClaimConfirmed) Descriptor() ([]byte, []int) {
-	return file_record_proto_rawDescGZIP(), []int{18}
+	return file_record_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *ClaimConfirmed) GetUser() string {
@@ -1596,7 +1759,7 @@ type AllocationFreed struct {
 
 func (x *AllocationFreed) Reset() {
 	*x = AllocationFreed{}
-	mi := &file_record_proto_msgTypes[19]
+	mi := &file_record_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1608,7 +1771,7 @@ func (x *AllocationFreed) String() string {
 func (*AllocationFreed) ProtoMessage() {}
 
 func (x *AllocationFreed) ProtoReflect() protoreflect.Message {
-	mi := &file_record_proto_msgTypes[19]
+	mi := &file_record_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1621,7 +1784,7 @@ func (x *AllocationFreed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AllocationFreed.ProtoReflect.Descriptor instead.
 func (*AllocationFreed) Descriptor() ([]byte, []int) {
-	return file_record_proto_rawDescGZIP(), []int{19}
+	return file_record_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *AllocationFreed) GetUser() string {
@@ -1650,15 +1813,14 @@ type AllocationExtended struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	User          string                 `protobuf:"bytes,1,opt,name=user,proto3" json:"user,omitempty"`
 	RequestId     string                 `protobuf:"bytes,2,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
-	EndMs         int64                  `protobuf:"varint,3,opt,name=end_ms,json=endMs,proto3" json:"end_ms,omitempty"`
-	AtMs          int64                  `protobuf:"varint,4,opt,name=at_ms,json=atMs,proto3" json:"at_ms,omitempty"`
+	AtMs          int64                  `protobuf:"varint,3,opt,name=at_ms,json=atMs,proto3" json:"at_ms,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *AllocationExtended) Reset() {
 	*x = AllocationExtended{}
-	mi := &file_record_proto_msgTypes[20]
+	mi := &file_record_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1670,7 +1832,7 @@ func (x *AllocationExtended) String() string {
 func (*AllocationExtended) ProtoMessage() {}
 
 func (x *AllocationExtended) ProtoReflect() protoreflect.Message {
-	mi := &file_record_proto_msgTypes[20]
+	mi := &file_record_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1683,7 +1845,7 @@ func (x *AllocationExtended) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AllocationExtended.ProtoReflect.Descriptor instead.
 func (*AllocationExtended) Descriptor() ([]byte, []int) {
-	return file_record_proto_rawDescGZIP(), []int{20}
+	return file_record_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *AllocationExtended) GetUser() string {
@@ -1698,13 +1860,6 @@ func (x *AllocationExtended) GetRequestId() string {
 		return x.RequestId
 	}
 	return ""
-}
-
-func (x *AllocationExtended) GetEndMs() int64 {
-	if x != nil {
-		return x.EndMs
-	}
-	return 0
 }
 
 func (x *AllocationExtended) GetAtMs() int64 {
@@ -1725,7 +1880,7 @@ type ReservationPut struct {
 
 func (x *ReservationPut) Reset() {
 	*x = ReservationPut{}
-	mi := &file_record_proto_msgTypes[21]
+	mi := &file_record_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1737,7 +1892,7 @@ func (x *ReservationPut) String() string {
 func (*ReservationPut) ProtoMessage() {}
 
 func (x *ReservationPut) ProtoReflect() protoreflect.Message {
-	mi := &file_record_proto_msgTypes[21]
+	mi := &file_record_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1750,7 +1905,7 @@ func (x *ReservationPut) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReservationPut.ProtoReflect.Descriptor instead.
 func (*ReservationPut) Descriptor() ([]byte, []int) {
-	return file_record_proto_rawDescGZIP(), []int{21}
+	return file_record_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *ReservationPut) GetReserve() *Reserve {
@@ -1767,23 +1922,21 @@ func (x *ReservationPut) GetAtMs() int64 {
 	return 0
 }
 
-// Planned: what a pool wants from start_ms on, as consecutive windows. What was
-// planned for it from then on is replaced.
+// Planned: the levels that a pool wants. What was planned for it is replaced.
 type Planned struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Tenant        string                 `protobuf:"bytes,1,opt,name=tenant,proto3" json:"tenant,omitempty"`
 	Class         string                 `protobuf:"bytes,2,opt,name=class,proto3" json:"class,omitempty"`
 	Unit          *Vector                `protobuf:"bytes,3,opt,name=unit,proto3" json:"unit,omitempty"`
 	AtMs          int64                  `protobuf:"varint,4,opt,name=at_ms,json=atMs,proto3" json:"at_ms,omitempty"`
-	StartMs       int64                  `protobuf:"varint,5,opt,name=start_ms,json=startMs,proto3" json:"start_ms,omitempty"`
-	Windows       []*PlannedWindow       `protobuf:"bytes,6,rep,name=windows,proto3" json:"windows,omitempty"`
+	Levels        []*Level               `protobuf:"bytes,5,rep,name=levels,proto3" json:"levels,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Planned) Reset() {
 	*x = Planned{}
-	mi := &file_record_proto_msgTypes[22]
+	mi := &file_record_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1795,7 +1948,7 @@ func (x *Planned) String() string {
 func (*Planned) ProtoMessage() {}
 
 func (x *Planned) ProtoReflect() protoreflect.Message {
-	mi := &file_record_proto_msgTypes[22]
+	mi := &file_record_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1808,7 +1961,7 @@ func (x *Planned) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Planned.ProtoReflect.Descriptor instead.
 func (*Planned) Descriptor() ([]byte, []int) {
-	return file_record_proto_rawDescGZIP(), []int{22}
+	return file_record_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *Planned) GetTenant() string {
@@ -1839,45 +1992,38 @@ func (x *Planned) GetAtMs() int64 {
 	return 0
 }
 
-func (x *Planned) GetStartMs() int64 {
+func (x *Planned) GetLevels() []*Level {
 	if x != nil {
-		return x.StartMs
-	}
-	return 0
-}
-
-func (x *Planned) GetWindows() []*PlannedWindow {
-	if x != nil {
-		return x.Windows
+		return x.Levels
 	}
 	return nil
 }
 
-// PlannedWindow is a pool's level over a window that follows the one before.
-type PlannedWindow struct {
+// Level is how many units are wanted over a window.
+type Level struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	LengthMs      int64                  `protobuf:"varint,1,opt,name=length_ms,json=lengthMs,proto3" json:"length_ms,omitempty"`
+	Window        *Window                `protobuf:"bytes,1,opt,name=window,proto3" json:"window,omitempty"`
 	Firm          int64                  `protobuf:"varint,2,opt,name=firm,proto3" json:"firm,omitempty"`
 	Soft          int64                  `protobuf:"varint,3,opt,name=soft,proto3" json:"soft,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
-func (x *PlannedWindow) Reset() {
-	*x = PlannedWindow{}
-	mi := &file_record_proto_msgTypes[23]
+func (x *Level) Reset() {
+	*x = Level{}
+	mi := &file_record_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
 
-func (x *PlannedWindow) String() string {
+func (x *Level) String() string {
 	return protoimpl.X.MessageStringOf(x)
 }
 
-func (*PlannedWindow) ProtoMessage() {}
+func (*Level) ProtoMessage() {}
 
-func (x *PlannedWindow) ProtoReflect() protoreflect.Message {
-	mi := &file_record_proto_msgTypes[23]
+func (x *Level) ProtoReflect() protoreflect.Message {
+	mi := &file_record_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1888,30 +2034,92 @@ func (x *PlannedWindow) ProtoReflect() protoreflect.Message {
 	return mi.MessageOf(x)
 }
 
-// Deprecated: Use PlannedWindow.ProtoReflect.Descriptor instead.
-func (*PlannedWindow) Descriptor() ([]byte, []int) {
-	return file_record_proto_rawDescGZIP(), []int{23}
+// Deprecated: Use Level.ProtoReflect.Descriptor instead.
+func (*Level) Descriptor() ([]byte, []int) {
+	return file_record_proto_rawDescGZIP(), []int{25}
 }
 
-func (x *PlannedWindow) GetLengthMs() int64 {
+func (x *Level) GetWindow() *Window {
 	if x != nil {
-		return x.LengthMs
+		return x.Window
 	}
-	return 0
+	return nil
 }
 
-func (x *PlannedWindow) GetFirm() int64 {
+func (x *Level) GetFirm() int64 {
 	if x != nil {
 		return x.Firm
 	}
 	return 0
 }
 
-func (x *PlannedWindow) GetSoft() int64 {
+func (x *Level) GetSoft() int64 {
 	if x != nil {
 		return x.Soft
 	}
 	return 0
+}
+
+// VolumesPlanned: the users whose volumes and connections are to be ready over a
+// window. What was planned before is replaced.
+type VolumesPlanned struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	AtMs          int64                  `protobuf:"varint,1,opt,name=at_ms,json=atMs,proto3" json:"at_ms,omitempty"`
+	Window        *Window                `protobuf:"bytes,2,opt,name=window,proto3" json:"window,omitempty"`
+	Volumes       []*VolumeStage         `protobuf:"bytes,3,rep,name=volumes,proto3" json:"volumes,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *VolumesPlanned) Reset() {
+	*x = VolumesPlanned{}
+	mi := &file_record_proto_msgTypes[26]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *VolumesPlanned) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*VolumesPlanned) ProtoMessage() {}
+
+func (x *VolumesPlanned) ProtoReflect() protoreflect.Message {
+	mi := &file_record_proto_msgTypes[26]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use VolumesPlanned.ProtoReflect.Descriptor instead.
+func (*VolumesPlanned) Descriptor() ([]byte, []int) {
+	return file_record_proto_rawDescGZIP(), []int{26}
+}
+
+func (x *VolumesPlanned) GetAtMs() int64 {
+	if x != nil {
+		return x.AtMs
+	}
+	return 0
+}
+
+func (x *VolumesPlanned) GetWindow() *Window {
+	if x != nil {
+		return x.Window
+	}
+	return nil
+}
+
+func (x *VolumesPlanned) GetVolumes() []*VolumeStage {
+	if x != nil {
+		return x.Volumes
+	}
+	return nil
 }
 
 // TenantSetPut: what a tenant grants and pays in this zone.
@@ -1924,7 +2132,7 @@ type TenantSetPut struct {
 
 func (x *TenantSetPut) Reset() {
 	*x = TenantSetPut{}
-	mi := &file_record_proto_msgTypes[24]
+	mi := &file_record_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1936,7 +2144,7 @@ func (x *TenantSetPut) String() string {
 func (*TenantSetPut) ProtoMessage() {}
 
 func (x *TenantSetPut) ProtoReflect() protoreflect.Message {
-	mi := &file_record_proto_msgTypes[24]
+	mi := &file_record_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1949,7 +2157,7 @@ func (x *TenantSetPut) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TenantSetPut.ProtoReflect.Descriptor instead.
 func (*TenantSetPut) Descriptor() ([]byte, []int) {
-	return file_record_proto_rawDescGZIP(), []int{24}
+	return file_record_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *TenantSetPut) GetTerms() *SetTenant {
@@ -1970,7 +2178,7 @@ type ForeignMeasured struct {
 
 func (x *ForeignMeasured) Reset() {
 	*x = ForeignMeasured{}
-	mi := &file_record_proto_msgTypes[25]
+	mi := &file_record_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1982,7 +2190,7 @@ func (x *ForeignMeasured) String() string {
 func (*ForeignMeasured) ProtoMessage() {}
 
 func (x *ForeignMeasured) ProtoReflect() protoreflect.Message {
-	mi := &file_record_proto_msgTypes[25]
+	mi := &file_record_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1995,7 +2203,7 @@ func (x *ForeignMeasured) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ForeignMeasured.ProtoReflect.Descriptor instead.
 func (*ForeignMeasured) Descriptor() ([]byte, []int) {
-	return file_record_proto_rawDescGZIP(), []int{25}
+	return file_record_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *ForeignMeasured) GetForeign() *Vector {
@@ -2022,7 +2230,7 @@ type Swept struct {
 
 func (x *Swept) Reset() {
 	*x = Swept{}
-	mi := &file_record_proto_msgTypes[26]
+	mi := &file_record_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2034,7 +2242,7 @@ func (x *Swept) String() string {
 func (*Swept) ProtoMessage() {}
 
 func (x *Swept) ProtoReflect() protoreflect.Message {
-	mi := &file_record_proto_msgTypes[26]
+	mi := &file_record_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2047,7 +2255,7 @@ func (x *Swept) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Swept.ProtoReflect.Descriptor instead.
 func (*Swept) Descriptor() ([]byte, []int) {
-	return file_record_proto_rawDescGZIP(), []int{26}
+	return file_record_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *Swept) GetAtMs() int64 {
@@ -2067,7 +2275,7 @@ type DemandCounted struct {
 
 func (x *DemandCounted) Reset() {
 	*x = DemandCounted{}
-	mi := &file_record_proto_msgTypes[27]
+	mi := &file_record_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2079,7 +2287,7 @@ func (x *DemandCounted) String() string {
 func (*DemandCounted) ProtoMessage() {}
 
 func (x *DemandCounted) ProtoReflect() protoreflect.Message {
-	mi := &file_record_proto_msgTypes[27]
+	mi := &file_record_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2092,7 +2300,7 @@ func (x *DemandCounted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DemandCounted.ProtoReflect.Descriptor instead.
 func (*DemandCounted) Descriptor() ([]byte, []int) {
-	return file_record_proto_rawDescGZIP(), []int{27}
+	return file_record_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *DemandCounted) GetDemand() *Demand {
@@ -2108,19 +2316,19 @@ type ZoneState struct {
 	Spec          *ZoneSpec              `protobuf:"bytes,1,opt,name=spec,proto3" json:"spec,omitempty"`
 	Drain         bool                   `protobuf:"varint,2,opt,name=drain,proto3" json:"drain,omitempty"`
 	Deleting      bool                   `protobuf:"varint,3,opt,name=deleting,proto3" json:"deleting,omitempty"`
-	Deleted       bool                   `protobuf:"varint,4,opt,name=deleted,proto3" json:"deleted,omitempty"`
-	Ledger        []byte                 `protobuf:"bytes,5,opt,name=ledger,proto3" json:"ledger,omitempty"`
-	Pools         []*PoolState           `protobuf:"bytes,6,rep,name=pools,proto3" json:"pools,omitempty"`
-	Tenants       []*SetTenant           `protobuf:"bytes,7,rep,name=tenants,proto3" json:"tenants,omitempty"`
-	Sequence      uint64                 `protobuf:"varint,8,opt,name=sequence,proto3" json:"sequence,omitempty"`
-	Running       []*Claimed             `protobuf:"bytes,9,rep,name=running,proto3" json:"running,omitempty"`
+	Ledger        *LedgerState           `protobuf:"bytes,4,opt,name=ledger,proto3" json:"ledger,omitempty"`
+	Pools         []*PoolState           `protobuf:"bytes,5,rep,name=pools,proto3" json:"pools,omitempty"`
+	Tenants       []*SetTenant           `protobuf:"bytes,6,rep,name=tenants,proto3" json:"tenants,omitempty"`
+	Claims        []*Claimed             `protobuf:"bytes,7,rep,name=claims,proto3" json:"claims,omitempty"`
+	Volumes       *VolumesPlanned        `protobuf:"bytes,8,opt,name=volumes,proto3" json:"volumes,omitempty"`
+	Datasets      []byte                 `protobuf:"bytes,9,opt,name=datasets,proto3" json:"datasets,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ZoneState) Reset() {
 	*x = ZoneState{}
-	mi := &file_record_proto_msgTypes[28]
+	mi := &file_record_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2132,7 +2340,7 @@ func (x *ZoneState) String() string {
 func (*ZoneState) ProtoMessage() {}
 
 func (x *ZoneState) ProtoReflect() protoreflect.Message {
-	mi := &file_record_proto_msgTypes[28]
+	mi := &file_record_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2145,7 +2353,7 @@ func (x *ZoneState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ZoneState.ProtoReflect.Descriptor instead.
 func (*ZoneState) Descriptor() ([]byte, []int) {
-	return file_record_proto_rawDescGZIP(), []int{28}
+	return file_record_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *ZoneState) GetSpec() *ZoneSpec {
@@ -2169,14 +2377,7 @@ func (x *ZoneState) GetDeleting() bool {
 	return false
 }
 
-func (x *ZoneState) GetDeleted() bool {
-	if x != nil {
-		return x.Deleted
-	}
-	return false
-}
-
-func (x *ZoneState) GetLedger() []byte {
+func (x *ZoneState) GetLedger() *LedgerState {
 	if x != nil {
 		return x.Ledger
 	}
@@ -2197,35 +2398,42 @@ func (x *ZoneState) GetTenants() []*SetTenant {
 	return nil
 }
 
-func (x *ZoneState) GetSequence() uint64 {
+func (x *ZoneState) GetClaims() []*Claimed {
 	if x != nil {
-		return x.Sequence
+		return x.Claims
 	}
-	return 0
+	return nil
 }
 
-func (x *ZoneState) GetRunning() []*Claimed {
+func (x *ZoneState) GetVolumes() *VolumesPlanned {
 	if x != nil {
-		return x.Running
+		return x.Volumes
+	}
+	return nil
+}
+
+func (x *ZoneState) GetDatasets() []byte {
+	if x != nil {
+		return x.Datasets
 	}
 	return nil
 }
 
 // PoolState is a pool's part of a zone's snapshot.
 type PoolState struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Tenant        string                 `protobuf:"bytes,1,opt,name=tenant,proto3" json:"tenant,omitempty"`
-	Class         string                 `protobuf:"bytes,2,opt,name=class,proto3" json:"class,omitempty"`
-	Unit          *Vector                `protobuf:"bytes,3,opt,name=unit,proto3" json:"unit,omitempty"`
-	Model         []byte                 `protobuf:"bytes,4,opt,name=model,proto3" json:"model,omitempty"`
-	Planned       *Planned               `protobuf:"bytes,5,opt,name=planned,proto3" json:"planned,omitempty"`
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	Planned *Planned               `protobuf:"bytes,1,opt,name=planned,proto3" json:"planned,omitempty"`
+	Planner []byte                 `protobuf:"bytes,2,opt,name=planner,proto3" json:"planner,omitempty"`
+	// Mean busy time of its requests, over so many of them.
+	BusyMs        float64 `protobuf:"fixed64,3,opt,name=busy_ms,json=busyMs,proto3" json:"busy_ms,omitempty"`
+	BusyCount     float64 `protobuf:"fixed64,4,opt,name=busy_count,json=busyCount,proto3" json:"busy_count,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *PoolState) Reset() {
 	*x = PoolState{}
-	mi := &file_record_proto_msgTypes[29]
+	mi := &file_record_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2237,7 +2445,7 @@ func (x *PoolState) String() string {
 func (*PoolState) ProtoMessage() {}
 
 func (x *PoolState) ProtoReflect() protoreflect.Message {
-	mi := &file_record_proto_msgTypes[29]
+	mi := &file_record_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2250,35 +2458,7 @@ func (x *PoolState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PoolState.ProtoReflect.Descriptor instead.
 func (*PoolState) Descriptor() ([]byte, []int) {
-	return file_record_proto_rawDescGZIP(), []int{29}
-}
-
-func (x *PoolState) GetTenant() string {
-	if x != nil {
-		return x.Tenant
-	}
-	return ""
-}
-
-func (x *PoolState) GetClass() string {
-	if x != nil {
-		return x.Class
-	}
-	return ""
-}
-
-func (x *PoolState) GetUnit() *Vector {
-	if x != nil {
-		return x.Unit
-	}
-	return nil
-}
-
-func (x *PoolState) GetModel() []byte {
-	if x != nil {
-		return x.Model
-	}
-	return nil
+	return file_record_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *PoolState) GetPlanned() *Planned {
@@ -2288,13 +2468,472 @@ func (x *PoolState) GetPlanned() *Planned {
 	return nil
 }
 
+func (x *PoolState) GetPlanner() []byte {
+	if x != nil {
+		return x.Planner
+	}
+	return nil
+}
+
+func (x *PoolState) GetBusyMs() float64 {
+	if x != nil {
+		return x.BusyMs
+	}
+	return 0
+}
+
+func (x *PoolState) GetBusyCount() float64 {
+	if x != nil {
+		return x.BusyCount
+	}
+	return 0
+}
+
+// LedgerState is a ledger's part of a zone's snapshot.
+type LedgerState struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Foreign       *Vector                `protobuf:"bytes,1,opt,name=foreign,proto3" json:"foreign,omitempty"`
+	NowMs         int64                  `protobuf:"varint,2,opt,name=now_ms,json=nowMs,proto3" json:"now_ms,omitempty"`
+	Reservations  []*ReservationState    `protobuf:"bytes,3,rep,name=reservations,proto3" json:"reservations,omitempty"`
+	Allocations   []*AllocationState     `protobuf:"bytes,4,rep,name=allocations,proto3" json:"allocations,omitempty"`
+	Remembered    []*EndedState          `protobuf:"bytes,5,rep,name=remembered,proto3" json:"remembered,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *LedgerState) Reset() {
+	*x = LedgerState{}
+	mi := &file_record_proto_msgTypes[33]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *LedgerState) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*LedgerState) ProtoMessage() {}
+
+func (x *LedgerState) ProtoReflect() protoreflect.Message {
+	mi := &file_record_proto_msgTypes[33]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use LedgerState.ProtoReflect.Descriptor instead.
+func (*LedgerState) Descriptor() ([]byte, []int) {
+	return file_record_proto_rawDescGZIP(), []int{33}
+}
+
+func (x *LedgerState) GetForeign() *Vector {
+	if x != nil {
+		return x.Foreign
+	}
+	return nil
+}
+
+func (x *LedgerState) GetNowMs() int64 {
+	if x != nil {
+		return x.NowMs
+	}
+	return 0
+}
+
+func (x *LedgerState) GetReservations() []*ReservationState {
+	if x != nil {
+		return x.Reservations
+	}
+	return nil
+}
+
+func (x *LedgerState) GetAllocations() []*AllocationState {
+	if x != nil {
+		return x.Allocations
+	}
+	return nil
+}
+
+func (x *LedgerState) GetRemembered() []*EndedState {
+	if x != nil {
+		return x.Remembered
+	}
+	return nil
+}
+
+// HolderState names who holds something in a ledger.
+type HolderState struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Tenant        string                 `protobuf:"bytes,1,opt,name=tenant,proto3" json:"tenant,omitempty"`
+	Id            string                 `protobuf:"bytes,2,opt,name=id,proto3" json:"id,omitempty"`
+	Pool          bool                   `protobuf:"varint,3,opt,name=pool,proto3" json:"pool,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *HolderState) Reset() {
+	*x = HolderState{}
+	mi := &file_record_proto_msgTypes[34]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *HolderState) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*HolderState) ProtoMessage() {}
+
+func (x *HolderState) ProtoReflect() protoreflect.Message {
+	mi := &file_record_proto_msgTypes[34]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use HolderState.ProtoReflect.Descriptor instead.
+func (*HolderState) Descriptor() ([]byte, []int) {
+	return file_record_proto_rawDescGZIP(), []int{34}
+}
+
+func (x *HolderState) GetTenant() string {
+	if x != nil {
+		return x.Tenant
+	}
+	return ""
+}
+
+func (x *HolderState) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *HolderState) GetPool() bool {
+	if x != nil {
+		return x.Pool
+	}
+	return false
+}
+
+// ReservationState is one reservation in a ledger.
+type ReservationState struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Holder        *HolderState           `protobuf:"bytes,1,opt,name=holder,proto3" json:"holder,omitempty"`
+	Id            string                 `protobuf:"bytes,2,opt,name=id,proto3" json:"id,omitempty"`
+	Window        *Window                `protobuf:"bytes,3,opt,name=window,proto3" json:"window,omitempty"`
+	Amount        *Vector                `protobuf:"bytes,4,opt,name=amount,proto3" json:"amount,omitempty"`
+	Tier          Tier                   `protobuf:"varint,5,opt,name=tier,proto3,enum=zonecast.v1.Tier" json:"tier,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReservationState) Reset() {
+	*x = ReservationState{}
+	mi := &file_record_proto_msgTypes[35]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReservationState) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReservationState) ProtoMessage() {}
+
+func (x *ReservationState) ProtoReflect() protoreflect.Message {
+	mi := &file_record_proto_msgTypes[35]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReservationState.ProtoReflect.Descriptor instead.
+func (*ReservationState) Descriptor() ([]byte, []int) {
+	return file_record_proto_rawDescGZIP(), []int{35}
+}
+
+func (x *ReservationState) GetHolder() *HolderState {
+	if x != nil {
+		return x.Holder
+	}
+	return nil
+}
+
+func (x *ReservationState) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *ReservationState) GetWindow() *Window {
+	if x != nil {
+		return x.Window
+	}
+	return nil
+}
+
+func (x *ReservationState) GetAmount() *Vector {
+	if x != nil {
+		return x.Amount
+	}
+	return nil
+}
+
+func (x *ReservationState) GetTier() Tier {
+	if x != nil {
+		return x.Tier
+	}
+	return Tier_TIER_UNSPECIFIED
+}
+
+// AllocationState is one claim or lease in a ledger.
+type AllocationState struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Request       string                 `protobuf:"bytes,1,opt,name=request,proto3" json:"request,omitempty"`
+	Holder        *HolderState           `protobuf:"bytes,2,opt,name=holder,proto3" json:"holder,omitempty"`
+	Pool          *HolderState           `protobuf:"bytes,3,opt,name=pool,proto3" json:"pool,omitempty"`
+	Window        *Window                `protobuf:"bytes,4,opt,name=window,proto3" json:"window,omitempty"`
+	Amount        *Vector                `protobuf:"bytes,5,opt,name=amount,proto3" json:"amount,omitempty"`
+	RenewalMs     int64                  `protobuf:"varint,6,opt,name=renewal_ms,json=renewalMs,proto3" json:"renewal_ms,omitempty"`
+	Held          bool                   `protobuf:"varint,7,opt,name=held,proto3" json:"held,omitempty"`
+	UntilMs       int64                  `protobuf:"varint,8,opt,name=until_ms,json=untilMs,proto3" json:"until_ms,omitempty"`
+	Draws         []*DrawState           `protobuf:"bytes,9,rep,name=draws,proto3" json:"draws,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AllocationState) Reset() {
+	*x = AllocationState{}
+	mi := &file_record_proto_msgTypes[36]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AllocationState) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AllocationState) ProtoMessage() {}
+
+func (x *AllocationState) ProtoReflect() protoreflect.Message {
+	mi := &file_record_proto_msgTypes[36]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AllocationState.ProtoReflect.Descriptor instead.
+func (*AllocationState) Descriptor() ([]byte, []int) {
+	return file_record_proto_rawDescGZIP(), []int{36}
+}
+
+func (x *AllocationState) GetRequest() string {
+	if x != nil {
+		return x.Request
+	}
+	return ""
+}
+
+func (x *AllocationState) GetHolder() *HolderState {
+	if x != nil {
+		return x.Holder
+	}
+	return nil
+}
+
+func (x *AllocationState) GetPool() *HolderState {
+	if x != nil {
+		return x.Pool
+	}
+	return nil
+}
+
+func (x *AllocationState) GetWindow() *Window {
+	if x != nil {
+		return x.Window
+	}
+	return nil
+}
+
+func (x *AllocationState) GetAmount() *Vector {
+	if x != nil {
+		return x.Amount
+	}
+	return nil
+}
+
+func (x *AllocationState) GetRenewalMs() int64 {
+	if x != nil {
+		return x.RenewalMs
+	}
+	return 0
+}
+
+func (x *AllocationState) GetHeld() bool {
+	if x != nil {
+		return x.Held
+	}
+	return false
+}
+
+func (x *AllocationState) GetUntilMs() int64 {
+	if x != nil {
+		return x.UntilMs
+	}
+	return 0
+}
+
+func (x *AllocationState) GetDraws() []*DrawState {
+	if x != nil {
+		return x.Draws
+	}
+	return nil
+}
+
+// DrawState is what an allocation counts against one holder.
+type DrawState struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Holder        *HolderState           `protobuf:"bytes,1,opt,name=holder,proto3" json:"holder,omitempty"`
+	Window        *Window                `protobuf:"bytes,2,opt,name=window,proto3" json:"window,omitempty"`
+	Amount        *Vector                `protobuf:"bytes,3,opt,name=amount,proto3" json:"amount,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DrawState) Reset() {
+	*x = DrawState{}
+	mi := &file_record_proto_msgTypes[37]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DrawState) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DrawState) ProtoMessage() {}
+
+func (x *DrawState) ProtoReflect() protoreflect.Message {
+	mi := &file_record_proto_msgTypes[37]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DrawState.ProtoReflect.Descriptor instead.
+func (*DrawState) Descriptor() ([]byte, []int) {
+	return file_record_proto_rawDescGZIP(), []int{37}
+}
+
+func (x *DrawState) GetHolder() *HolderState {
+	if x != nil {
+		return x.Holder
+	}
+	return nil
+}
+
+func (x *DrawState) GetWindow() *Window {
+	if x != nil {
+		return x.Window
+	}
+	return nil
+}
+
+func (x *DrawState) GetAmount() *Vector {
+	if x != nil {
+		return x.Amount
+	}
+	return nil
+}
+
+// EndedState is a request that a ledger remembers to have ended.
+type EndedState struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Request       string                 `protobuf:"bytes,1,opt,name=request,proto3" json:"request,omitempty"`
+	AtMs          int64                  `protobuf:"varint,2,opt,name=at_ms,json=atMs,proto3" json:"at_ms,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *EndedState) Reset() {
+	*x = EndedState{}
+	mi := &file_record_proto_msgTypes[38]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *EndedState) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*EndedState) ProtoMessage() {}
+
+func (x *EndedState) ProtoReflect() protoreflect.Message {
+	mi := &file_record_proto_msgTypes[38]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use EndedState.ProtoReflect.Descriptor instead.
+func (*EndedState) Descriptor() ([]byte, []int) {
+	return file_record_proto_rawDescGZIP(), []int{38}
+}
+
+func (x *EndedState) GetRequest() string {
+	if x != nil {
+		return x.Request
+	}
+	return ""
+}
+
+func (x *EndedState) GetAtMs() int64 {
+	if x != nil {
+		return x.AtMs
+	}
+	return 0
+}
+
 var File_record_proto protoreflect.FileDescriptor
 
 const file_record_proto_rawDesc = "" +
 	"\n" +
-	"\frecord.proto\x12\vzonecast.v1\x1a\fcommon.proto\x1a\rrequest.proto\x1a\ftenant.proto\x1a\n" +
+	"\frecord.proto\x12\vzonecast.v1\x1a\vagent.proto\x1a\fcommon.proto\x1a\rrequest.proto\x1a\ftenant.proto\x1a\n" +
 	"user.proto\x1a\n" +
-	"zone.proto\"\xb9\f\n" +
+	"zone.proto\"\x81\r\n" +
 	"\x06Record\x127\n" +
 	"\n" +
 	"tenant_put\x18\x01 \x01(\v2\x16.zonecast.v1.TenantPutH\x00R\ttenantPut\x127\n" +
@@ -2328,7 +2967,8 @@ const file_record_proto_rawDesc = "" +
 	"\x05swept\x18( \x01(\v2\x12.zonecast.v1.SweptH\x00R\x05swept\x12C\n" +
 	"\x0edemand_counted\x18) \x01(\v2\x1a.zonecast.v1.DemandCountedH\x00R\rdemandCounted\x127\n" +
 	"\n" +
-	"zone_state\x18* \x01(\v2\x16.zonecast.v1.ZoneStateH\x00R\tzoneStateB\x06\n" +
+	"zone_state\x18* \x01(\v2\x16.zonecast.v1.ZoneStateH\x00R\tzoneState\x12F\n" +
+	"\x0fvolumes_planned\x18+ \x01(\v2\x1b.zonecast.v1.VolumesPlannedH\x00R\x0evolumesPlannedB\x06\n" +
 	"\x04kind\"R\n" +
 	"\tTenantPut\x12+\n" +
 	"\x04spec\x18\x01 \x01(\v2\x17.zonecast.v1.TenantSpecR\x04spec\x12\x18\n" +
@@ -2354,13 +2994,13 @@ const file_record_proto_rawDesc = "" +
 	"\fplacement_id\x18\x01 \x01(\tR\vplacementId\x12\x14\n" +
 	"\x05index\x18\x02 \x01(\x05R\x05index\x12\x13\n" +
 	"\x05at_ms\x18\x03 \x01(\x03R\x04atMs\x12*\n" +
-	"\x06failed\x18\x04 \x01(\v2\x12.zonecast.v1.ErrorR\x06failed\"@\n" +
+	"\x06failed\x18\x04 \x01(\v2\x12.zonecast.v1.ErrorR\x06failed\")\n" +
 	"\x04Held\x12!\n" +
-	"\fplacement_id\x18\x01 \x01(\tR\vplacementId\x12\x15\n" +
-	"\x06end_ms\x18\x02 \x01(\x03R\x05endMs\"J\n" +
+	"\fplacement_id\x18\x01 \x01(\tR\vplacementId\"a\n" +
 	"\x10PlacementSettled\x12!\n" +
 	"\fplacement_id\x18\x01 \x01(\tR\vplacementId\x12\x13\n" +
-	"\x05at_ms\x18\x02 \x01(\x03R\x04atMs\"W\n" +
+	"\x05at_ms\x18\x02 \x01(\x03R\x04atMs\x12\x15\n" +
+	"\x06end_ms\x18\x03 \x01(\x03R\x05endMs\"W\n" +
 	"\tReleasing\x12!\n" +
 	"\fplacement_id\x18\x01 \x01(\tR\vplacementId\x12\x13\n" +
 	"\x05at_ms\x18\x02 \x01(\x03R\x04atMs\x12\x12\n" +
@@ -2372,17 +3012,30 @@ const file_record_proto_rawDesc = "" +
 	"\n" +
 	"LeaseMoved\x12!\n" +
 	"\fplacement_id\x18\x01 \x01(\tR\vplacementId\x12\x15\n" +
-	"\x06end_ms\x18\x02 \x01(\x03R\x05endMs\"\xa2\x02\n" +
+	"\x06end_ms\x18\x02 \x01(\x03R\x05endMs\"\xf9\x01\n" +
 	"\tUserState\x12(\n" +
 	"\x05terms\x18\x01 \x01(\v2\x12.zonecast.v1.TermsR\x05terms\x125\n" +
 	"\bsettings\x18\x02 \x01(\v2\x19.zonecast.v1.UserSettingsR\bsettings\x12:\n" +
 	"\n" +
 	"placements\x18\x03 \x03(\v2\x1a.zonecast.v1.UserPlacementR\n" +
 	"placements\x12\x1a\n" +
-	"\bposition\x18\x04 \x01(\x04R\bposition\x12\x16\n" +
-	"\x06habits\x18\x05 \x01(\fR\x06habits\x12\x14\n" +
-	"\x05usage\x18\x06 \x01(\fR\x05usage\x12.\n" +
-	"\aprofile\x18\a \x01(\v2\x14.zonecast.v1.ProfileR\aprofile\"\xcd\x01\n" +
+	"\bposition\x18\x04 \x01(\x04R\bposition\x123\n" +
+	"\alearned\x18\x05 \x01(\v2\x19.zonecast.v1.LearnedStateR\alearned\"\xbe\x02\n" +
+	"\fLearnedState\x12\x16\n" +
+	"\x06habits\x18\x01 \x01(\fR\x06habits\x12\x14\n" +
+	"\x05usage\x18\x02 \x01(\fR\x05usage\x12\x1a\n" +
+	"\brequests\x18\x03 \x01(\x03R\brequests\x12\x19\n" +
+	"\bfirst_ms\x18\x04 \x01(\x03R\afirstMs\x12\x17\n" +
+	"\alast_ms\x18\x05 \x01(\x03R\x06lastMs\x12\x14\n" +
+	"\x05class\x18\x06 \x01(\tR\x05class\x12\x12\n" +
+	"\x04mean\x18\a \x03(\x01R\x04mean\x12(\n" +
+	"\x05zones\x18\b \x03(\v2\x12.zonecast.v1.CountR\x05zones\x12.\n" +
+	"\bdatasets\x18\t \x03(\v2\x12.zonecast.v1.CountR\bdatasets\x12,\n" +
+	"\aregions\x18\n" +
+	" \x03(\v2\x12.zonecast.v1.CountR\aregions\"1\n" +
+	"\x05Count\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
+	"\x05count\x18\x02 \x01(\x03R\x05count\"\xcd\x01\n" +
 	"\rUserPlacement\x12.\n" +
 	"\aplacing\x18\x01 \x01(\v2\x14.zonecast.v1.PlacingR\aplacing\x12\x14\n" +
 	"\x05index\x18\x02 \x01(\x05R\x05index\x12\x14\n" +
@@ -2397,11 +3050,10 @@ const file_record_proto_rawDesc = "" +
 	"\vZoneDrained\x12\x14\n" +
 	"\x05drain\x18\x01 \x01(\bR\x05drain\x12\x1a\n" +
 	"\bdeleting\x18\x02 \x01(\bR\bdeleting\x12\x18\n" +
-	"\adeleted\x18\x03 \x01(\bR\adeleted\"_\n" +
+	"\adeleted\x18\x03 \x01(\bR\adeleted\"H\n" +
 	"\aClaimed\x12(\n" +
 	"\x05claim\x18\x01 \x01(\v2\x12.zonecast.v1.ClaimR\x05claim\x12\x13\n" +
-	"\x05at_ms\x18\x02 \x01(\x03R\x04atMs\x12\x15\n" +
-	"\x06end_ms\x18\x03 \x01(\x03R\x05endMs\"X\n" +
+	"\x05at_ms\x18\x02 \x01(\x03R\x04atMs\"X\n" +
 	"\x0eClaimConfirmed\x12\x12\n" +
 	"\x04user\x18\x01 \x01(\tR\x04user\x12\x1d\n" +
 	"\n" +
@@ -2411,27 +3063,29 @@ const file_record_proto_rawDesc = "" +
 	"\x04user\x18\x01 \x01(\tR\x04user\x12\x1d\n" +
 	"\n" +
 	"request_id\x18\x02 \x01(\tR\trequestId\x12\x13\n" +
-	"\x05at_ms\x18\x03 \x01(\x03R\x04atMs\"s\n" +
+	"\x05at_ms\x18\x03 \x01(\x03R\x04atMs\"\\\n" +
 	"\x12AllocationExtended\x12\x12\n" +
 	"\x04user\x18\x01 \x01(\tR\x04user\x12\x1d\n" +
 	"\n" +
-	"request_id\x18\x02 \x01(\tR\trequestId\x12\x15\n" +
-	"\x06end_ms\x18\x03 \x01(\x03R\x05endMs\x12\x13\n" +
-	"\x05at_ms\x18\x04 \x01(\x03R\x04atMs\"U\n" +
+	"request_id\x18\x02 \x01(\tR\trequestId\x12\x13\n" +
+	"\x05at_ms\x18\x03 \x01(\x03R\x04atMs\"U\n" +
 	"\x0eReservationPut\x12.\n" +
 	"\areserve\x18\x01 \x01(\v2\x14.zonecast.v1.ReserveR\areserve\x12\x13\n" +
-	"\x05at_ms\x18\x02 \x01(\x03R\x04atMs\"\xc6\x01\n" +
+	"\x05at_ms\x18\x02 \x01(\x03R\x04atMs\"\xa1\x01\n" +
 	"\aPlanned\x12\x16\n" +
 	"\x06tenant\x18\x01 \x01(\tR\x06tenant\x12\x14\n" +
 	"\x05class\x18\x02 \x01(\tR\x05class\x12'\n" +
 	"\x04unit\x18\x03 \x01(\v2\x13.zonecast.v1.VectorR\x04unit\x12\x13\n" +
-	"\x05at_ms\x18\x04 \x01(\x03R\x04atMs\x12\x19\n" +
-	"\bstart_ms\x18\x05 \x01(\x03R\astartMs\x124\n" +
-	"\awindows\x18\x06 \x03(\v2\x1a.zonecast.v1.PlannedWindowR\awindows\"T\n" +
-	"\rPlannedWindow\x12\x1b\n" +
-	"\tlength_ms\x18\x01 \x01(\x03R\blengthMs\x12\x12\n" +
+	"\x05at_ms\x18\x04 \x01(\x03R\x04atMs\x12*\n" +
+	"\x06levels\x18\x05 \x03(\v2\x12.zonecast.v1.LevelR\x06levels\"\\\n" +
+	"\x05Level\x12+\n" +
+	"\x06window\x18\x01 \x01(\v2\x13.zonecast.v1.WindowR\x06window\x12\x12\n" +
 	"\x04firm\x18\x02 \x01(\x03R\x04firm\x12\x12\n" +
-	"\x04soft\x18\x03 \x01(\x03R\x04soft\"<\n" +
+	"\x04soft\x18\x03 \x01(\x03R\x04soft\"\x86\x01\n" +
+	"\x0eVolumesPlanned\x12\x13\n" +
+	"\x05at_ms\x18\x01 \x01(\x03R\x04atMs\x12+\n" +
+	"\x06window\x18\x02 \x01(\v2\x13.zonecast.v1.WindowR\x06window\x122\n" +
+	"\avolumes\x18\x03 \x03(\v2\x18.zonecast.v1.VolumeStageR\avolumes\"<\n" +
 	"\fTenantSetPut\x12,\n" +
 	"\x05terms\x18\x01 \x01(\v2\x16.zonecast.v1.SetTenantR\x05terms\"U\n" +
 	"\x0fForeignMeasured\x12-\n" +
@@ -2440,23 +3094,60 @@ const file_record_proto_rawDesc = "" +
 	"\x05Swept\x12\x13\n" +
 	"\x05at_ms\x18\x01 \x01(\x03R\x04atMs\"<\n" +
 	"\rDemandCounted\x12+\n" +
-	"\x06demand\x18\x01 \x01(\v2\x13.zonecast.v1.DemandR\x06demand\"\xc6\x02\n" +
+	"\x06demand\x18\x01 \x01(\v2\x13.zonecast.v1.DemandR\x06demand\"\xfb\x02\n" +
 	"\tZoneState\x12)\n" +
 	"\x04spec\x18\x01 \x01(\v2\x15.zonecast.v1.ZoneSpecR\x04spec\x12\x14\n" +
 	"\x05drain\x18\x02 \x01(\bR\x05drain\x12\x1a\n" +
-	"\bdeleting\x18\x03 \x01(\bR\bdeleting\x12\x18\n" +
-	"\adeleted\x18\x04 \x01(\bR\adeleted\x12\x16\n" +
-	"\x06ledger\x18\x05 \x01(\fR\x06ledger\x12,\n" +
-	"\x05pools\x18\x06 \x03(\v2\x16.zonecast.v1.PoolStateR\x05pools\x120\n" +
-	"\atenants\x18\a \x03(\v2\x16.zonecast.v1.SetTenantR\atenants\x12\x1a\n" +
-	"\bsequence\x18\b \x01(\x04R\bsequence\x12.\n" +
-	"\arunning\x18\t \x03(\v2\x14.zonecast.v1.ClaimedR\arunning\"\xa8\x01\n" +
-	"\tPoolState\x12\x16\n" +
-	"\x06tenant\x18\x01 \x01(\tR\x06tenant\x12\x14\n" +
-	"\x05class\x18\x02 \x01(\tR\x05class\x12'\n" +
-	"\x04unit\x18\x03 \x01(\v2\x13.zonecast.v1.VectorR\x04unit\x12\x14\n" +
-	"\x05model\x18\x04 \x01(\fR\x05model\x12.\n" +
-	"\aplanned\x18\x05 \x01(\v2\x14.zonecast.v1.PlannedR\aplannedB0Z.github.com/zonecast/zonecast/messages;messagesb\x06proto3"
+	"\bdeleting\x18\x03 \x01(\bR\bdeleting\x120\n" +
+	"\x06ledger\x18\x04 \x01(\v2\x18.zonecast.v1.LedgerStateR\x06ledger\x12,\n" +
+	"\x05pools\x18\x05 \x03(\v2\x16.zonecast.v1.PoolStateR\x05pools\x120\n" +
+	"\atenants\x18\x06 \x03(\v2\x16.zonecast.v1.SetTenantR\atenants\x12,\n" +
+	"\x06claims\x18\a \x03(\v2\x14.zonecast.v1.ClaimedR\x06claims\x125\n" +
+	"\avolumes\x18\b \x01(\v2\x1b.zonecast.v1.VolumesPlannedR\avolumes\x12\x1a\n" +
+	"\bdatasets\x18\t \x01(\fR\bdatasets\"\x8d\x01\n" +
+	"\tPoolState\x12.\n" +
+	"\aplanned\x18\x01 \x01(\v2\x14.zonecast.v1.PlannedR\aplanned\x12\x18\n" +
+	"\aplanner\x18\x02 \x01(\fR\aplanner\x12\x17\n" +
+	"\abusy_ms\x18\x03 \x01(\x01R\x06busyMs\x12\x1d\n" +
+	"\n" +
+	"busy_count\x18\x04 \x01(\x01R\tbusyCount\"\x8f\x02\n" +
+	"\vLedgerState\x12-\n" +
+	"\aforeign\x18\x01 \x01(\v2\x13.zonecast.v1.VectorR\aforeign\x12\x15\n" +
+	"\x06now_ms\x18\x02 \x01(\x03R\x05nowMs\x12A\n" +
+	"\freservations\x18\x03 \x03(\v2\x1d.zonecast.v1.ReservationStateR\freservations\x12>\n" +
+	"\vallocations\x18\x04 \x03(\v2\x1c.zonecast.v1.AllocationStateR\vallocations\x127\n" +
+	"\n" +
+	"remembered\x18\x05 \x03(\v2\x17.zonecast.v1.EndedStateR\n" +
+	"remembered\"I\n" +
+	"\vHolderState\x12\x16\n" +
+	"\x06tenant\x18\x01 \x01(\tR\x06tenant\x12\x0e\n" +
+	"\x02id\x18\x02 \x01(\tR\x02id\x12\x12\n" +
+	"\x04pool\x18\x03 \x01(\bR\x04pool\"\xd5\x01\n" +
+	"\x10ReservationState\x120\n" +
+	"\x06holder\x18\x01 \x01(\v2\x18.zonecast.v1.HolderStateR\x06holder\x12\x0e\n" +
+	"\x02id\x18\x02 \x01(\tR\x02id\x12+\n" +
+	"\x06window\x18\x03 \x01(\v2\x13.zonecast.v1.WindowR\x06window\x12+\n" +
+	"\x06amount\x18\x04 \x01(\v2\x13.zonecast.v1.VectorR\x06amount\x12%\n" +
+	"\x04tier\x18\x05 \x01(\x0e2\x11.zonecast.v1.TierR\x04tier\"\xe1\x02\n" +
+	"\x0fAllocationState\x12\x18\n" +
+	"\arequest\x18\x01 \x01(\tR\arequest\x120\n" +
+	"\x06holder\x18\x02 \x01(\v2\x18.zonecast.v1.HolderStateR\x06holder\x12,\n" +
+	"\x04pool\x18\x03 \x01(\v2\x18.zonecast.v1.HolderStateR\x04pool\x12+\n" +
+	"\x06window\x18\x04 \x01(\v2\x13.zonecast.v1.WindowR\x06window\x12+\n" +
+	"\x06amount\x18\x05 \x01(\v2\x13.zonecast.v1.VectorR\x06amount\x12\x1d\n" +
+	"\n" +
+	"renewal_ms\x18\x06 \x01(\x03R\trenewalMs\x12\x12\n" +
+	"\x04held\x18\a \x01(\bR\x04held\x12\x19\n" +
+	"\buntil_ms\x18\b \x01(\x03R\auntilMs\x12,\n" +
+	"\x05draws\x18\t \x03(\v2\x16.zonecast.v1.DrawStateR\x05draws\"\x97\x01\n" +
+	"\tDrawState\x120\n" +
+	"\x06holder\x18\x01 \x01(\v2\x18.zonecast.v1.HolderStateR\x06holder\x12+\n" +
+	"\x06window\x18\x02 \x01(\v2\x13.zonecast.v1.WindowR\x06window\x12+\n" +
+	"\x06amount\x18\x03 \x01(\v2\x13.zonecast.v1.VectorR\x06amount\";\n" +
+	"\n" +
+	"EndedState\x12\x18\n" +
+	"\arequest\x18\x01 \x01(\tR\arequest\x12\x13\n" +
+	"\x05at_ms\x18\x02 \x01(\x03R\x04atMsB0Z.github.com/zonecast/zonecast/messages;messagesb\x06proto3"
 
 var (
 	file_record_proto_rawDescOnce sync.Once
@@ -2470,7 +3161,7 @@ func file_record_proto_rawDescGZIP() []byte {
 	return file_record_proto_rawDescData
 }
 
-var file_record_proto_msgTypes = make([]protoimpl.MessageInfo, 30)
+var file_record_proto_msgTypes = make([]protoimpl.MessageInfo, 39)
 var file_record_proto_goTypes = []any{
 	(*Record)(nil),             // 0: zonecast.v1.Record
 	(*TenantPut)(nil),          // 1: zonecast.v1.TenantPut
@@ -2486,35 +3177,46 @@ var file_record_proto_goTypes = []any{
 	(*PlacementEnded)(nil),     // 11: zonecast.v1.PlacementEnded
 	(*LeaseMoved)(nil),         // 12: zonecast.v1.LeaseMoved
 	(*UserState)(nil),          // 13: zonecast.v1.UserState
-	(*UserPlacement)(nil),      // 14: zonecast.v1.UserPlacement
-	(*ZonePut)(nil),            // 15: zonecast.v1.ZonePut
-	(*ZoneDrained)(nil),        // 16: zonecast.v1.ZoneDrained
-	(*Claimed)(nil),            // 17: zonecast.v1.Claimed
-	(*ClaimConfirmed)(nil),     // 18: zonecast.v1.ClaimConfirmed
-	(*AllocationFreed)(nil),    // 19: zonecast.v1.AllocationFreed
-	(*AllocationExtended)(nil), // 20: zonecast.v1.AllocationExtended
-	(*ReservationPut)(nil),     // 21: zonecast.v1.ReservationPut
-	(*Planned)(nil),            // 22: zonecast.v1.Planned
-	(*PlannedWindow)(nil),      // 23: zonecast.v1.PlannedWindow
-	(*TenantSetPut)(nil),       // 24: zonecast.v1.TenantSetPut
-	(*ForeignMeasured)(nil),    // 25: zonecast.v1.ForeignMeasured
-	(*Swept)(nil),              // 26: zonecast.v1.Swept
-	(*DemandCounted)(nil),      // 27: zonecast.v1.DemandCounted
-	(*ZoneState)(nil),          // 28: zonecast.v1.ZoneState
-	(*PoolState)(nil),          // 29: zonecast.v1.PoolState
-	(*TenantSpec)(nil),         // 30: zonecast.v1.TenantSpec
-	(*Terms)(nil),              // 31: zonecast.v1.Terms
-	(*UserSettings)(nil),       // 32: zonecast.v1.UserSettings
-	(*Request)(nil),            // 33: zonecast.v1.Request
-	(*Choice)(nil),             // 34: zonecast.v1.Choice
-	(*Error)(nil),              // 35: zonecast.v1.Error
-	(*Profile)(nil),            // 36: zonecast.v1.Profile
-	(*ZoneSpec)(nil),           // 37: zonecast.v1.ZoneSpec
-	(*Claim)(nil),              // 38: zonecast.v1.Claim
-	(*Reserve)(nil),            // 39: zonecast.v1.Reserve
-	(*Vector)(nil),             // 40: zonecast.v1.Vector
-	(*SetTenant)(nil),          // 41: zonecast.v1.SetTenant
-	(*Demand)(nil),             // 42: zonecast.v1.Demand
+	(*LearnedState)(nil),       // 14: zonecast.v1.LearnedState
+	(*Count)(nil),              // 15: zonecast.v1.Count
+	(*UserPlacement)(nil),      // 16: zonecast.v1.UserPlacement
+	(*ZonePut)(nil),            // 17: zonecast.v1.ZonePut
+	(*ZoneDrained)(nil),        // 18: zonecast.v1.ZoneDrained
+	(*Claimed)(nil),            // 19: zonecast.v1.Claimed
+	(*ClaimConfirmed)(nil),     // 20: zonecast.v1.ClaimConfirmed
+	(*AllocationFreed)(nil),    // 21: zonecast.v1.AllocationFreed
+	(*AllocationExtended)(nil), // 22: zonecast.v1.AllocationExtended
+	(*ReservationPut)(nil),     // 23: zonecast.v1.ReservationPut
+	(*Planned)(nil),            // 24: zonecast.v1.Planned
+	(*Level)(nil),              // 25: zonecast.v1.Level
+	(*VolumesPlanned)(nil),     // 26: zonecast.v1.VolumesPlanned
+	(*TenantSetPut)(nil),       // 27: zonecast.v1.TenantSetPut
+	(*ForeignMeasured)(nil),    // 28: zonecast.v1.ForeignMeasured
+	(*Swept)(nil),              // 29: zonecast.v1.Swept
+	(*DemandCounted)(nil),      // 30: zonecast.v1.DemandCounted
+	(*ZoneState)(nil),          // 31: zonecast.v1.ZoneState
+	(*PoolState)(nil),          // 32: zonecast.v1.PoolState
+	(*LedgerState)(nil),        // 33: zonecast.v1.LedgerState
+	(*HolderState)(nil),        // 34: zonecast.v1.HolderState
+	(*ReservationState)(nil),   // 35: zonecast.v1.ReservationState
+	(*AllocationState)(nil),    // 36: zonecast.v1.AllocationState
+	(*DrawState)(nil),          // 37: zonecast.v1.DrawState
+	(*EndedState)(nil),         // 38: zonecast.v1.EndedState
+	(*TenantSpec)(nil),         // 39: zonecast.v1.TenantSpec
+	(*Terms)(nil),              // 40: zonecast.v1.Terms
+	(*UserSettings)(nil),       // 41: zonecast.v1.UserSettings
+	(*Request)(nil),            // 42: zonecast.v1.Request
+	(*Choice)(nil),             // 43: zonecast.v1.Choice
+	(*Error)(nil),              // 44: zonecast.v1.Error
+	(*ZoneSpec)(nil),           // 45: zonecast.v1.ZoneSpec
+	(*Claim)(nil),              // 46: zonecast.v1.Claim
+	(*Reserve)(nil),            // 47: zonecast.v1.Reserve
+	(*Vector)(nil),             // 48: zonecast.v1.Vector
+	(*Window)(nil),             // 49: zonecast.v1.Window
+	(*VolumeStage)(nil),        // 50: zonecast.v1.VolumeStage
+	(*SetTenant)(nil),          // 51: zonecast.v1.SetTenant
+	(*Demand)(nil),             // 52: zonecast.v1.Demand
+	(Tier)(0),                  // 53: zonecast.v1.Tier
 }
 var file_record_proto_depIdxs = []int32{
 	1,  // 0: zonecast.v1.Record.tenant_put:type_name -> zonecast.v1.TenantPut
@@ -2530,52 +3232,76 @@ var file_record_proto_depIdxs = []int32{
 	10, // 10: zonecast.v1.Record.releasing:type_name -> zonecast.v1.Releasing
 	12, // 11: zonecast.v1.Record.lease_moved:type_name -> zonecast.v1.LeaseMoved
 	13, // 12: zonecast.v1.Record.user_state:type_name -> zonecast.v1.UserState
-	15, // 13: zonecast.v1.Record.zone_put:type_name -> zonecast.v1.ZonePut
-	16, // 14: zonecast.v1.Record.zone_drained:type_name -> zonecast.v1.ZoneDrained
-	17, // 15: zonecast.v1.Record.claimed:type_name -> zonecast.v1.Claimed
-	18, // 16: zonecast.v1.Record.claim_confirmed:type_name -> zonecast.v1.ClaimConfirmed
-	19, // 17: zonecast.v1.Record.allocation_freed:type_name -> zonecast.v1.AllocationFreed
-	20, // 18: zonecast.v1.Record.allocation_extended:type_name -> zonecast.v1.AllocationExtended
-	21, // 19: zonecast.v1.Record.reservation_put:type_name -> zonecast.v1.ReservationPut
-	22, // 20: zonecast.v1.Record.planned:type_name -> zonecast.v1.Planned
-	24, // 21: zonecast.v1.Record.tenant_set_put:type_name -> zonecast.v1.TenantSetPut
-	25, // 22: zonecast.v1.Record.foreign_measured:type_name -> zonecast.v1.ForeignMeasured
-	26, // 23: zonecast.v1.Record.swept:type_name -> zonecast.v1.Swept
-	27, // 24: zonecast.v1.Record.demand_counted:type_name -> zonecast.v1.DemandCounted
-	28, // 25: zonecast.v1.Record.zone_state:type_name -> zonecast.v1.ZoneState
-	30, // 26: zonecast.v1.TenantPut.spec:type_name -> zonecast.v1.TenantSpec
-	30, // 27: zonecast.v1.TenantState.spec:type_name -> zonecast.v1.TenantSpec
-	2,  // 28: zonecast.v1.TenantState.zones:type_name -> zonecast.v1.ZoneAsked
-	31, // 29: zonecast.v1.Enrolled.terms:type_name -> zonecast.v1.Terms
-	32, // 30: zonecast.v1.ProfilePut.settings:type_name -> zonecast.v1.UserSettings
-	33, // 31: zonecast.v1.Placing.request:type_name -> zonecast.v1.Request
-	34, // 32: zonecast.v1.Placing.choices:type_name -> zonecast.v1.Choice
-	35, // 33: zonecast.v1.Moved.failed:type_name -> zonecast.v1.Error
-	31, // 34: zonecast.v1.UserState.terms:type_name -> zonecast.v1.Terms
-	32, // 35: zonecast.v1.UserState.settings:type_name -> zonecast.v1.UserSettings
-	14, // 36: zonecast.v1.UserState.placements:type_name -> zonecast.v1.UserPlacement
-	36, // 37: zonecast.v1.UserState.profile:type_name -> zonecast.v1.Profile
-	6,  // 38: zonecast.v1.UserPlacement.placing:type_name -> zonecast.v1.Placing
-	35, // 39: zonecast.v1.UserPlacement.failed:type_name -> zonecast.v1.Error
-	37, // 40: zonecast.v1.ZonePut.spec:type_name -> zonecast.v1.ZoneSpec
-	38, // 41: zonecast.v1.Claimed.claim:type_name -> zonecast.v1.Claim
-	39, // 42: zonecast.v1.ReservationPut.reserve:type_name -> zonecast.v1.Reserve
-	40, // 43: zonecast.v1.Planned.unit:type_name -> zonecast.v1.Vector
-	23, // 44: zonecast.v1.Planned.windows:type_name -> zonecast.v1.PlannedWindow
-	41, // 45: zonecast.v1.TenantSetPut.terms:type_name -> zonecast.v1.SetTenant
-	40, // 46: zonecast.v1.ForeignMeasured.foreign:type_name -> zonecast.v1.Vector
-	42, // 47: zonecast.v1.DemandCounted.demand:type_name -> zonecast.v1.Demand
-	37, // 48: zonecast.v1.ZoneState.spec:type_name -> zonecast.v1.ZoneSpec
-	29, // 49: zonecast.v1.ZoneState.pools:type_name -> zonecast.v1.PoolState
-	41, // 50: zonecast.v1.ZoneState.tenants:type_name -> zonecast.v1.SetTenant
-	17, // 51: zonecast.v1.ZoneState.running:type_name -> zonecast.v1.Claimed
-	40, // 52: zonecast.v1.PoolState.unit:type_name -> zonecast.v1.Vector
-	22, // 53: zonecast.v1.PoolState.planned:type_name -> zonecast.v1.Planned
-	54, // [54:54] is the sub-list for method output_type
-	54, // [54:54] is the sub-list for method input_type
-	54, // [54:54] is the sub-list for extension type_name
-	54, // [54:54] is the sub-list for extension extendee
-	0,  // [0:54] is the sub-list for field type_name
+	17, // 13: zonecast.v1.Record.zone_put:type_name -> zonecast.v1.ZonePut
+	18, // 14: zonecast.v1.Record.zone_drained:type_name -> zonecast.v1.ZoneDrained
+	19, // 15: zonecast.v1.Record.claimed:type_name -> zonecast.v1.Claimed
+	20, // 16: zonecast.v1.Record.claim_confirmed:type_name -> zonecast.v1.ClaimConfirmed
+	21, // 17: zonecast.v1.Record.allocation_freed:type_name -> zonecast.v1.AllocationFreed
+	22, // 18: zonecast.v1.Record.allocation_extended:type_name -> zonecast.v1.AllocationExtended
+	23, // 19: zonecast.v1.Record.reservation_put:type_name -> zonecast.v1.ReservationPut
+	24, // 20: zonecast.v1.Record.planned:type_name -> zonecast.v1.Planned
+	27, // 21: zonecast.v1.Record.tenant_set_put:type_name -> zonecast.v1.TenantSetPut
+	28, // 22: zonecast.v1.Record.foreign_measured:type_name -> zonecast.v1.ForeignMeasured
+	29, // 23: zonecast.v1.Record.swept:type_name -> zonecast.v1.Swept
+	30, // 24: zonecast.v1.Record.demand_counted:type_name -> zonecast.v1.DemandCounted
+	31, // 25: zonecast.v1.Record.zone_state:type_name -> zonecast.v1.ZoneState
+	26, // 26: zonecast.v1.Record.volumes_planned:type_name -> zonecast.v1.VolumesPlanned
+	39, // 27: zonecast.v1.TenantPut.spec:type_name -> zonecast.v1.TenantSpec
+	39, // 28: zonecast.v1.TenantState.spec:type_name -> zonecast.v1.TenantSpec
+	2,  // 29: zonecast.v1.TenantState.zones:type_name -> zonecast.v1.ZoneAsked
+	40, // 30: zonecast.v1.Enrolled.terms:type_name -> zonecast.v1.Terms
+	41, // 31: zonecast.v1.ProfilePut.settings:type_name -> zonecast.v1.UserSettings
+	42, // 32: zonecast.v1.Placing.request:type_name -> zonecast.v1.Request
+	43, // 33: zonecast.v1.Placing.choices:type_name -> zonecast.v1.Choice
+	44, // 34: zonecast.v1.Moved.failed:type_name -> zonecast.v1.Error
+	40, // 35: zonecast.v1.UserState.terms:type_name -> zonecast.v1.Terms
+	41, // 36: zonecast.v1.UserState.settings:type_name -> zonecast.v1.UserSettings
+	16, // 37: zonecast.v1.UserState.placements:type_name -> zonecast.v1.UserPlacement
+	14, // 38: zonecast.v1.UserState.learned:type_name -> zonecast.v1.LearnedState
+	15, // 39: zonecast.v1.LearnedState.zones:type_name -> zonecast.v1.Count
+	15, // 40: zonecast.v1.LearnedState.datasets:type_name -> zonecast.v1.Count
+	15, // 41: zonecast.v1.LearnedState.regions:type_name -> zonecast.v1.Count
+	6,  // 42: zonecast.v1.UserPlacement.placing:type_name -> zonecast.v1.Placing
+	44, // 43: zonecast.v1.UserPlacement.failed:type_name -> zonecast.v1.Error
+	45, // 44: zonecast.v1.ZonePut.spec:type_name -> zonecast.v1.ZoneSpec
+	46, // 45: zonecast.v1.Claimed.claim:type_name -> zonecast.v1.Claim
+	47, // 46: zonecast.v1.ReservationPut.reserve:type_name -> zonecast.v1.Reserve
+	48, // 47: zonecast.v1.Planned.unit:type_name -> zonecast.v1.Vector
+	25, // 48: zonecast.v1.Planned.levels:type_name -> zonecast.v1.Level
+	49, // 49: zonecast.v1.Level.window:type_name -> zonecast.v1.Window
+	49, // 50: zonecast.v1.VolumesPlanned.window:type_name -> zonecast.v1.Window
+	50, // 51: zonecast.v1.VolumesPlanned.volumes:type_name -> zonecast.v1.VolumeStage
+	51, // 52: zonecast.v1.TenantSetPut.terms:type_name -> zonecast.v1.SetTenant
+	48, // 53: zonecast.v1.ForeignMeasured.foreign:type_name -> zonecast.v1.Vector
+	52, // 54: zonecast.v1.DemandCounted.demand:type_name -> zonecast.v1.Demand
+	45, // 55: zonecast.v1.ZoneState.spec:type_name -> zonecast.v1.ZoneSpec
+	33, // 56: zonecast.v1.ZoneState.ledger:type_name -> zonecast.v1.LedgerState
+	32, // 57: zonecast.v1.ZoneState.pools:type_name -> zonecast.v1.PoolState
+	51, // 58: zonecast.v1.ZoneState.tenants:type_name -> zonecast.v1.SetTenant
+	19, // 59: zonecast.v1.ZoneState.claims:type_name -> zonecast.v1.Claimed
+	26, // 60: zonecast.v1.ZoneState.volumes:type_name -> zonecast.v1.VolumesPlanned
+	24, // 61: zonecast.v1.PoolState.planned:type_name -> zonecast.v1.Planned
+	48, // 62: zonecast.v1.LedgerState.foreign:type_name -> zonecast.v1.Vector
+	35, // 63: zonecast.v1.LedgerState.reservations:type_name -> zonecast.v1.ReservationState
+	36, // 64: zonecast.v1.LedgerState.allocations:type_name -> zonecast.v1.AllocationState
+	38, // 65: zonecast.v1.LedgerState.remembered:type_name -> zonecast.v1.EndedState
+	34, // 66: zonecast.v1.ReservationState.holder:type_name -> zonecast.v1.HolderState
+	49, // 67: zonecast.v1.ReservationState.window:type_name -> zonecast.v1.Window
+	48, // 68: zonecast.v1.ReservationState.amount:type_name -> zonecast.v1.Vector
+	53, // 69: zonecast.v1.ReservationState.tier:type_name -> zonecast.v1.Tier
+	34, // 70: zonecast.v1.AllocationState.holder:type_name -> zonecast.v1.HolderState
+	34, // 71: zonecast.v1.AllocationState.pool:type_name -> zonecast.v1.HolderState
+	49, // 72: zonecast.v1.AllocationState.window:type_name -> zonecast.v1.Window
+	48, // 73: zonecast.v1.AllocationState.amount:type_name -> zonecast.v1.Vector
+	37, // 74: zonecast.v1.AllocationState.draws:type_name -> zonecast.v1.DrawState
+	34, // 75: zonecast.v1.DrawState.holder:type_name -> zonecast.v1.HolderState
+	49, // 76: zonecast.v1.DrawState.window:type_name -> zonecast.v1.Window
+	48, // 77: zonecast.v1.DrawState.amount:type_name -> zonecast.v1.Vector
+	78, // [78:78] is the sub-list for method output_type
+	78, // [78:78] is the sub-list for method input_type
+	78, // [78:78] is the sub-list for extension type_name
+	78, // [78:78] is the sub-list for extension extendee
+	0,  // [0:78] is the sub-list for field type_name
 }
 
 func init() { file_record_proto_init() }
@@ -2583,6 +3309,7 @@ func file_record_proto_init() {
 	if File_record_proto != nil {
 		return
 	}
+	file_agent_proto_init()
 	file_common_proto_init()
 	file_request_proto_init()
 	file_tenant_proto_init()
@@ -2615,6 +3342,7 @@ func file_record_proto_init() {
 		(*Record_Swept)(nil),
 		(*Record_DemandCounted)(nil),
 		(*Record_ZoneState)(nil),
+		(*Record_VolumesPlanned)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
@@ -2622,7 +3350,7 @@ func file_record_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_record_proto_rawDesc), len(file_record_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   30,
+			NumMessages:   39,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

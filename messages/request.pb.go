@@ -389,7 +389,10 @@ type Choice struct {
 	Load       float64                `protobuf:"fixed64,6,opt,name=load,proto3" json:"load,omitempty"`
 	DistanceKm float64                `protobuf:"fixed64,7,opt,name=distance_km,json=distanceKm,proto3" json:"distance_km,omitempty"`
 	// Expected time to start when served here.
-	StartMs       float64 `protobuf:"fixed64,8,opt,name=start_ms,json=startMs,proto3" json:"start_ms,omitempty"`
+	StartMs float64 `protobuf:"fixed64,8,opt,name=start_ms,json=startMs,proto3" json:"start_ms,omitempty"`
+	Region  string  `protobuf:"bytes,9,opt,name=region,proto3" json:"region,omitempty"`
+	// What taking the staged thing from a likelier taker costs.
+	Bid           float64 `protobuf:"fixed64,10,opt,name=bid,proto3" json:"bid,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -480,12 +483,26 @@ func (x *Choice) GetStartMs() float64 {
 	return 0
 }
 
-// Renew moves the end of a placement's lease. Answer: Placement or Error.
+func (x *Choice) GetRegion() string {
+	if x != nil {
+		return x.Region
+	}
+	return ""
+}
+
+func (x *Choice) GetBid() float64 {
+	if x != nil {
+		return x.Bid
+	}
+	return 0
+}
+
+// Renew prolongs the lease of a placement with an open end by one period from
+// now. Answer: Placement or Error.
 type Renew struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	RequestId     string                 `protobuf:"bytes,1,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
 	PlacementId   string                 `protobuf:"bytes,2,opt,name=placement_id,json=placementId,proto3" json:"placement_id,omitempty"`
-	EndMs         int64                  `protobuf:"varint,3,opt,name=end_ms,json=endMs,proto3" json:"end_ms,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -532,13 +549,6 @@ func (x *Renew) GetPlacementId() string {
 		return x.PlacementId
 	}
 	return ""
-}
-
-func (x *Renew) GetEndMs() int64 {
-	if x != nil {
-		return x.EndMs
-	}
-	return 0
 }
 
 // Release ends a placement, or gives up a request that is still being placed.
@@ -914,7 +924,7 @@ const file_request_proto_rawDesc = "" +
 	"request_id\x18\x01 \x01(\tR\trequestId\x12.\n" +
 	"\arequest\x18\x02 \x01(\v2\x14.zonecast.v1.RequestR\arequest\"8\n" +
 	"\aRanking\x12-\n" +
-	"\achoices\x18\x01 \x03(\v2\x13.zonecast.v1.ChoiceR\achoices\"\xc8\x01\n" +
+	"\achoices\x18\x01 \x03(\v2\x13.zonecast.v1.ChoiceR\achoices\"\xf2\x01\n" +
 	"\x06Choice\x12\x12\n" +
 	"\x04zone\x18\x01 \x01(\tR\x04zone\x12\x14\n" +
 	"\x05score\x18\x02 \x01(\x01R\x05score\x12\x14\n" +
@@ -924,12 +934,14 @@ const file_request_proto_rawDesc = "" +
 	"\x04load\x18\x06 \x01(\x01R\x04load\x12\x1f\n" +
 	"\vdistance_km\x18\a \x01(\x01R\n" +
 	"distanceKm\x12\x19\n" +
-	"\bstart_ms\x18\b \x01(\x01R\astartMs\"`\n" +
+	"\bstart_ms\x18\b \x01(\x01R\astartMs\x12\x16\n" +
+	"\x06region\x18\t \x01(\tR\x06region\x12\x10\n" +
+	"\x03bid\x18\n" +
+	" \x01(\x01R\x03bid\"I\n" +
 	"\x05Renew\x12\x1d\n" +
 	"\n" +
 	"request_id\x18\x01 \x01(\tR\trequestId\x12!\n" +
-	"\fplacement_id\x18\x02 \x01(\tR\vplacementId\x12\x15\n" +
-	"\x06end_ms\x18\x03 \x01(\x03R\x05endMs\"K\n" +
+	"\fplacement_id\x18\x02 \x01(\tR\vplacementId\"K\n" +
 	"\aRelease\x12\x1d\n" +
 	"\n" +
 	"request_id\x18\x01 \x01(\tR\trequestId\x12!\n" +

@@ -37,8 +37,10 @@ type Sample struct {
 	Position     *Position `protobuf:"bytes,9,opt,name=position,proto3" json:"position,omitempty"`
 	Class        string    `protobuf:"bytes,10,opt,name=class,proto3" json:"class,omitempty"`
 	// Distinguishes samples of one source at one time; 0 where time does.
-	Sequence      int64  `protobuf:"varint,11,opt,name=sequence,proto3" json:"sequence,omitempty"`
-	Source        string `protobuf:"bytes,12,opt,name=source,proto3" json:"source,omitempty"`
+	Sequence int64  `protobuf:"varint,11,opt,name=sequence,proto3" json:"sequence,omitempty"`
+	Source   string `protobuf:"bytes,12,opt,name=source,proto3" json:"source,omitempty"`
+	// Region of the best zone for it when it was a request.
+	Region        string `protobuf:"bytes,13,opt,name=region,proto3" json:"region,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -153,6 +155,13 @@ func (x *Sample) GetSequence() int64 {
 func (x *Sample) GetSource() string {
 	if x != nil {
 		return x.Source
+	}
+	return ""
+}
+
+func (x *Sample) GetRegion() string {
+	if x != nil {
+		return x.Region
 	}
 	return ""
 }
@@ -1013,7 +1022,7 @@ var File_user_proto protoreflect.FileDescriptor
 const file_user_proto_rawDesc = "" +
 	"\n" +
 	"\n" +
-	"user.proto\x12\vzonecast.v1\x1a\fcommon.proto\x1a\rrequest.proto\"\xe9\x02\n" +
+	"user.proto\x12\vzonecast.v1\x1a\fcommon.proto\x1a\rrequest.proto\"\x81\x03\n" +
 	"\x06Sample\x12\x13\n" +
 	"\x05at_ms\x18\x01 \x01(\x03R\x04atMs\x12\x12\n" +
 	"\x04zone\x18\x02 \x01(\tR\x04zone\x12'\n" +
@@ -1028,7 +1037,8 @@ const file_user_proto_rawDesc = "" +
 	"\x05class\x18\n" +
 	" \x01(\tR\x05class\x12\x1a\n" +
 	"\bsequence\x18\v \x01(\x03R\bsequence\x12\x16\n" +
-	"\x06source\x18\f \x01(\tR\x06source\"\x1c\n" +
+	"\x06source\x18\f \x01(\tR\x06source\x12\x16\n" +
+	"\x06region\x18\r \x01(\tR\x06region\"\x1c\n" +
 	"\x06Enroll\x12\x12\n" +
 	"\x04user\x18\x01 \x01(\tR\x04user\"\xc8\x01\n" +
 	"\x05Terms\x12\x16\n" +

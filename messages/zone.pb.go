@@ -431,9 +431,7 @@ type ClaimAnswer struct {
 	RequestId string                 `protobuf:"bytes,1,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
 	Zone      string                 `protobuf:"bytes,2,opt,name=zone,proto3" json:"zone,omitempty"`
 	// Set if refused.
-	Refused *ZoneReason `protobuf:"bytes,3,opt,name=refused,proto3" json:"refused,omitempty"`
-	// When the lease will end, Unix ms.
-	EndMs         int64 `protobuf:"varint,4,opt,name=end_ms,json=endMs,proto3" json:"end_ms,omitempty"`
+	Refused       *ZoneReason `protobuf:"bytes,3,opt,name=refused,proto3" json:"refused,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -487,13 +485,6 @@ func (x *ClaimAnswer) GetRefused() *ZoneReason {
 		return x.Refused
 	}
 	return nil
-}
-
-func (x *ClaimAnswer) GetEndMs() int64 {
-	if x != nil {
-		return x.EndMs
-	}
-	return 0
 }
 
 // Confirm turns a hold into an allocation under a lease. Answer: Confirmed.
@@ -559,10 +550,12 @@ func (x *Confirm) GetRequestId() string {
 
 // Confirmed answers Confirm; refused if the hold had expired.
 type Confirmed struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	RequestId     string                 `protobuf:"bytes,1,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
-	Zone          string                 `protobuf:"bytes,2,opt,name=zone,proto3" json:"zone,omitempty"`
-	Refused       bool                   `protobuf:"varint,3,opt,name=refused,proto3" json:"refused,omitempty"`
+	state     protoimpl.MessageState `protogen:"open.v1"`
+	RequestId string                 `protobuf:"bytes,1,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	Zone      string                 `protobuf:"bytes,2,opt,name=zone,proto3" json:"zone,omitempty"`
+	Refused   bool                   `protobuf:"varint,3,opt,name=refused,proto3" json:"refused,omitempty"`
+	// When the lease ends unless renewed, Unix ms.
+	EndMs         int64 `protobuf:"varint,4,opt,name=end_ms,json=endMs,proto3" json:"end_ms,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -616,6 +609,13 @@ func (x *Confirmed) GetRefused() bool {
 		return x.Refused
 	}
 	return false
+}
+
+func (x *Confirmed) GetEndMs() int64 {
+	if x != nil {
+		return x.EndMs
+	}
+	return 0
 }
 
 // Free gives back a hold or an allocation, and forbids a later Claim of the same
@@ -733,13 +733,12 @@ func (x *Freed) GetZone() string {
 	return ""
 }
 
-// Extend moves the end of a lease. Answer: Extended.
+// Extend renews a lease. Answer: Extended.
 type Extend struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Tenant        string                 `protobuf:"bytes,1,opt,name=tenant,proto3" json:"tenant,omitempty"`
 	User          string                 `protobuf:"bytes,2,opt,name=user,proto3" json:"user,omitempty"`
 	RequestId     string                 `protobuf:"bytes,3,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
-	EndMs         int64                  `protobuf:"varint,4,opt,name=end_ms,json=endMs,proto3" json:"end_ms,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -793,13 +792,6 @@ func (x *Extend) GetRequestId() string {
 		return x.RequestId
 	}
 	return ""
-}
-
-func (x *Extend) GetEndMs() int64 {
-	if x != nil {
-		return x.EndMs
-	}
-	return 0
 }
 
 // Extended answers Extend; refused if there was no such allocation.
@@ -1968,23 +1960,23 @@ const file_zone_proto_rawDesc = "" +
 	"\x06tenant\x18\x01 \x01(\tR\x06tenant\x12\x12\n" +
 	"\x04user\x18\x02 \x01(\tR\x04user\x12.\n" +
 	"\arequest\x18\x03 \x01(\v2\x14.zonecast.v1.RequestR\arequest\x12\x17\n" +
-	"\ahold_ms\x18\x04 \x01(\x03R\x06holdMs\"\x8a\x01\n" +
+	"\ahold_ms\x18\x04 \x01(\x03R\x06holdMs\"s\n" +
 	"\vClaimAnswer\x12\x1d\n" +
 	"\n" +
 	"request_id\x18\x01 \x01(\tR\trequestId\x12\x12\n" +
 	"\x04zone\x18\x02 \x01(\tR\x04zone\x121\n" +
-	"\arefused\x18\x03 \x01(\v2\x17.zonecast.v1.ZoneReasonR\arefused\x12\x15\n" +
-	"\x06end_ms\x18\x04 \x01(\x03R\x05endMs\"T\n" +
+	"\arefused\x18\x03 \x01(\v2\x17.zonecast.v1.ZoneReasonR\arefused\"T\n" +
 	"\aConfirm\x12\x16\n" +
 	"\x06tenant\x18\x01 \x01(\tR\x06tenant\x12\x12\n" +
 	"\x04user\x18\x02 \x01(\tR\x04user\x12\x1d\n" +
 	"\n" +
-	"request_id\x18\x03 \x01(\tR\trequestId\"X\n" +
+	"request_id\x18\x03 \x01(\tR\trequestId\"o\n" +
 	"\tConfirmed\x12\x1d\n" +
 	"\n" +
 	"request_id\x18\x01 \x01(\tR\trequestId\x12\x12\n" +
 	"\x04zone\x18\x02 \x01(\tR\x04zone\x12\x18\n" +
-	"\arefused\x18\x03 \x01(\bR\arefused\"Q\n" +
+	"\arefused\x18\x03 \x01(\bR\arefused\x12\x15\n" +
+	"\x06end_ms\x18\x04 \x01(\x03R\x05endMs\"Q\n" +
 	"\x04Free\x12\x16\n" +
 	"\x06tenant\x18\x01 \x01(\tR\x06tenant\x12\x12\n" +
 	"\x04user\x18\x02 \x01(\tR\x04user\x12\x1d\n" +
@@ -1993,13 +1985,12 @@ const file_zone_proto_rawDesc = "" +
 	"\x05Freed\x12\x1d\n" +
 	"\n" +
 	"request_id\x18\x01 \x01(\tR\trequestId\x12\x12\n" +
-	"\x04zone\x18\x02 \x01(\tR\x04zone\"j\n" +
+	"\x04zone\x18\x02 \x01(\tR\x04zone\"S\n" +
 	"\x06Extend\x12\x16\n" +
 	"\x06tenant\x18\x01 \x01(\tR\x06tenant\x12\x12\n" +
 	"\x04user\x18\x02 \x01(\tR\x04user\x12\x1d\n" +
 	"\n" +
-	"request_id\x18\x03 \x01(\tR\trequestId\x12\x15\n" +
-	"\x06end_ms\x18\x04 \x01(\x03R\x05endMs\"n\n" +
+	"request_id\x18\x03 \x01(\tR\trequestId\"n\n" +
 	"\bExtended\x12\x1d\n" +
 	"\n" +
 	"request_id\x18\x01 \x01(\tR\trequestId\x12\x12\n" +

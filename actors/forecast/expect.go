@@ -55,10 +55,6 @@ type DatasetRates struct {
 	Rates   []float32
 }
 
-// contextReach is the time constant with which the visits before lose their say over
-// later slots.
-const contextReach = 3 * span.Hour
-
 // presenceReach is the time constant with which the time since the last visit loses
 // its say over later slots.
 const presenceReach = 6 * span.Hour

@@ -1,7 +1,6 @@
 package forecast
 
 import (
-	"math"
 	"slices"
 
 	"github.com/zonecast/zonecast/actors/span"
@@ -60,8 +59,7 @@ type place struct {
 type visited struct {
 	at    span.Time
 	place int16 // index in Habits.places
-	hour  uint8 // of the local day
-	day   uint8 // local weekday, Monday 0
+	kind  uint8 // see kindOf
 }
 
 // moments are a decayed mean and mean square.
@@ -109,16 +107,16 @@ func (n novelty) place() float64 {
 // calendar is offset minutes ahead of UTC, clamped to ±MaxOffset.
 func NewHabits(start span.Time, offset int) *Habits {
 	h := &Habits{offset: min(max(offset, -MaxOffset), MaxOffset), start: start}
-	h.zoneWeights, h.placeWeights = zonePrior, placePrior
+	h.zoneWeights, h.placeWeights = kernelPrior, kernelPrior
 	h.rhythm = newRhythm(start)
 	return h
 }
 
 // Observe learns from v. Visits should come in the order of time; one that comes
 // late is taken as made at the time of the latest. A visit with a name over MaxName
-// bytes or without a zone is ignored.
+// bytes, without a zone, or with a negative amount is ignored.
 func (h *Habits) Observe(v Visit) {
-	if v.Zone == "" || len(v.Zone) > MaxName || len(v.Dataset) > MaxName {
+	if v.Zone == "" || v.Bytes < 0 || v.Duration < 0 || len(v.Zone) > MaxName || len(v.Dataset) > MaxName {
 		return
 	}
 	if n := len(h.visits); n > 0 {
@@ -128,11 +126,10 @@ func (h *Habits) Observe(v Visit) {
 	h.rhythm.observe(v.At, h.offset)
 	h.duration.add(v.Duration.Seconds())
 	i := h.place(v)
-	hour, day := dayHour(hourOf(v.At, h.offset))
 	if len(h.visits) == MaxVisits {
 		h.forgetOldest()
 	}
-	h.visits = append(h.visits, visited{v.At, int16(i), uint8(hour), uint8(day)})
+	h.visits = append(h.visits, visited{v.At, int16(i), uint8(kindOf(hourOf(v.At, h.offset)))})
 	h.places[i].visits++
 }
 
@@ -208,36 +205,20 @@ func (h *Habits) judge(v Visit) {
 	w.turn(v.At, 0)
 	zone := slices.Index(h.zones, v.Zone)
 	zoneSeen, placeSeen := false, false
-	var atZone, atPlace [kernels]float64
+	var inZone masses
 	for i, p := range h.places {
 		if p.visits == 0 || p.zone != zone {
 			continue
 		}
 		zoneSeen = true
-		same := p.dataset == v.Dataset
-		placeSeen = placeSeen || same
-		for k := range kernels {
-			atZone[k] += w.mass[k][i]
-			if same {
-				atPlace[k] += w.mass[k][i]
-			}
+		inZone.add(&w.places[i])
+		if p.dataset == v.Dataset {
+			placeSeen = true
+			w.settle(h.placeWeights[:], &w.places[i])
 		}
 	}
 	h.fresh.add(!zoneSeen, !placeSeen)
 	if zoneSeen {
-		w.settle(h.zoneWeights[:], zonePrior[:], &atZone)
+		w.settle(h.zoneWeights[:], &inZone)
 	}
-	if placeSeen {
-		w.settle(h.placeWeights[:], placePrior[:], &atPlace)
-	}
-}
-
-// settle moves weights by the share of its mass that each kernel had given to what
-// happened.
-func (w *view) settle(weights, prior []float64, mass *[kernels]float64) {
-	var logs [kernels]float64
-	for k := range kernels {
-		logs[k] = math.Log(max(mass[k]/w.total[k], leastShare))
-	}
-	learn(weights, prior, logs[:], kernelRate, kernelShare)
 }

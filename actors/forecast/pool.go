@@ -7,7 +7,7 @@ import (
 )
 
 // The seasonal experts of a pool: each level of a table of each half-life.
-var halfLives = [...]float64{14, 60} // days: a season's change, and what is steady
+var halfLives = [...]float64{14, 120} // days: a season's change, and what is steady
 
 const seasonal = levels * len(halfLives)
 
@@ -24,9 +24,9 @@ const (
 
 // Learning rates, chosen on eight weeks of a public mobility trace.
 var (
-	seasonRate, seasonShare = .02, .0005
-	expertRate, expertShare = .02, .0005
-	ratioPrior              = [len(memories)]float64{.3, 1, 4} // pseudo-arrivals that hold a ratio near 1
+	seasonRate, seasonShare = .1, .0001
+	expertRate, expertShare = .1, .0001
+	ratioPrior              = [len(memories)]float64{.3, .5, 2} // pseudo-arrivals that hold a ratio near 1
 	expertPrior             = [experts]float64{.4, .15, .15, .15, .15}
 	leadFade                = [len(memories)]span.Duration{40 * span.Minute, 4 * span.Hour, 24 * span.Hour}
 )
@@ -106,11 +106,12 @@ func NewPool(start span.Time, offset int) *Pool {
 
 // Observe counts n arrivals at the instant at. Times should not decrease; arrivals of
 // an hour that is over still count in the tables, but no longer in any score. n that
-// is not a positive finite number is ignored.
+// is not positive is ignored, and what exceeds MaxCount is cut.
 func (p *Pool) Observe(at span.Time, n float64) {
-	if !(n > 0) || math.IsInf(n, 1) {
+	if !(n > 0) {
 		return
 	}
+	n = min(n, MaxCount)
 	p.advance(at)
 	if h := hourOf(at, p.offset); h == p.hour {
 		p.count += n
@@ -118,6 +119,7 @@ func (p *Pool) Observe(at span.Time, n float64) {
 		for i := range p.tables {
 			p.tables[i].add(h, n, 0)
 		}
+		p.rates.known = false
 	}
 	if at >= p.open.start && at < p.open.end {
 		p.open.count += n

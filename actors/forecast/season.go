@@ -26,7 +26,7 @@ func cells(h int64) [levels]int {
 
 // smoothing is how an hour's arrivals are spread over the hours around it, the hour
 // itself first: people are not punctual to the hour.
-var smoothing = [...]float64{.40, .22, .08}
+var smoothing = [...]float64{.70, .13, .02}
 
 // Pseudo-observations that keep a cell near the coarser level's rate until it has
 // seen enough of its own, in hours of exposure.

@@ -13,7 +13,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-var errNoZone = errors.New("No suitable data zone available")
+var errNoZone = errors.New("no suitable data zone available")
 
 // selectDataZone is the published pseudocode word for word: a score per zone in
 // maps, sort all, take the first with capacity. Its three scores are those of the

@@ -228,7 +228,7 @@ func (s *scale) distance(c *Candidate, km float64) float64 {
 	}
 	tripMs := c.RTTMs
 	if tripMs == 0 {
-		tripMs = TripMs(km)
+		tripMs = leastTripMs + km/fibreKmPerMs // no floor: of two near zones the nearer wins
 	}
 	return -s.w.Distance * s.trips * tripMs * s.msPrice
 }

@@ -84,17 +84,17 @@ func TestDistances(t *testing.T) {
 
 func TestPartsAreMoney(t *testing.T) {
 	need := halfCore()
-	need.Egress = 1 << 30
+	need.Egress, need.SecondPrice = 1<<30, 2000
 	c := zone("a", need.At)
 	c.Start, c.Bid, c.Load = Facets{Compute: 140, Data: 240}, 25, 0.5
 	c.Prices.EgressGiB, c.RTTMs, c.Access = 7, 10, 0.25
 
 	want := Parts{
-		Stage:    500,                             // 740 - 240 ms: the slowest facet, not the sum
+		Stage:    1000,                            // 740 - 240 ms: the slowest facet, not the sum
 		Bid:      -25,                             // the likelier taker's loss
-		Distance: -12_010,                         // 1,201 round trips of 10 ms
+		Distance: -24_020,                         // 1,201 round trips of 10 ms
 		Cost:     -((0.5*20_000+0.5*4_000)/3 + 7), // a third of an hour, one GiB out
-		Load:     -50,                             // half of 100 ms
+		Load:     -100,                            // half of 100 ms
 	}
 	if got := Rank(nil, need, []Candidate{c}, Money())[0]; !alike(got.Parts, want) || got.Score != got.Parts.Total() {
 		t.Errorf("parts %+v, want %+v", got.Parts, want)
@@ -216,17 +216,38 @@ func drawWorld(t *rapid.T) (Need, []Candidate) {
 		c.Room.CPU = int64(rapid.SampledFrom([]int{-100, 499, 500, 9000}).Draw(t, "room"))
 		c.Prices.CPUHour, c.Prices.GiBHour = coarse("cpu price", 10_000), coarse("memory price", 2_000)
 		c.Start.Compute, c.Bid = coarse("start", 200), coarse("bid", 30)
-		c.Load, c.RTTMs = coarse("load", 0.25), coarse("rtt", 5)
+		c.Load, c.RTTMs = coarse("load", 0.25), rapid.SampledFrom([]float64{0, 0, 0, 8}).Draw(t, "rtt")
 		c.Access, c.Readiness = coarse("access", 0.25), coarse("readiness", 0.25)
 		from[i] = c
 	}
 	return need, rapid.Permutation(from).Draw(t, "order")
 }
 
+// drawPosition draws one of few places, so that some are next door and some far.
 func drawPosition(t *rapid.T) Position {
-	return Position{
-		float64(rapid.IntRange(-6, 6).Draw(t, "lat")) * 15,
-		float64(rapid.IntRange(-12, 12).Draw(t, "lon")) * 15,
+	return rapid.SampledFrom([]Position{
+		{40.70, -73.98}, {40.71, -73.99}, {42.36, -71.06}, {51.47, -0.45}, {-33.87, 151.21}, {90, 0},
+	}).Draw(t, "position")
+}
+
+func TestTiesGoToTheNearerThenToTheLowerID(t *testing.T) {
+	need := halfCore()
+	from := []Candidate{
+		zone("c", Position{42.36, -71.06}), zone("b", Position{40.71, -73.99}),
+		zone("a", Position{42.36, -71.06}), zone("d", Position{40.71, -73.99}),
+	}
+	for i := range from {
+		from[i].RTTMs = 8 // measured alike, so that the scores are equal
+	}
+	var got []string
+	for _, c := range Rank(nil, need, from, Money()) {
+		got = append(got, c.Zone)
+	}
+	if want := []string{"b", "d", "a", "c"}; !slices.Equal(got, want) {
+		t.Errorf("ranked %v, want %v", got, want)
+	}
+	if best, err := Best(need, from, Money()); err != nil || best.Zone != "b" {
+		t.Errorf("the best is %v, %v, want b", best, err)
 	}
 }
 
