@@ -222,11 +222,7 @@ func (v *zoneView) candidate(m *messages.Rank, need *score.Need, class string, o
 	if ready > 0 {
 		c.Readiness = 1
 	}
-	for _, a := range m.GetAccess() {
-		if a.GetName() == c.ID {
-			c.Access = a.GetWeight()
-		}
-	}
+	c.Access = weightOf(m.GetAccess(), c.ID)
 	return c
 }
 

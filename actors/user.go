@@ -65,6 +65,7 @@ type User struct {
 	tries    map[string]int       // by placement: times the claim was sent
 	told     map[string]told      // by zone: what was last said of the future there
 	expected forecast.Expectation
+	next     forecast.Next
 }
 
 // question is a request that waits for the tenant's terms or the mapper's ranking.
@@ -95,7 +96,7 @@ func (u *User) Step(now span.Time, from Address, msg proto.Message, out *Effects
 	case *messages.Place:
 		u.place(now, m, out)
 	case *messages.Select:
-		u.selectZone(m, out)
+		u.selectZone(now, m, out)
 	case *messages.Release:
 		u.release(now, m, out)
 	case *messages.Renew:
@@ -216,7 +217,7 @@ func (u *User) enrolled(now span.Time, m *messages.Terms, out *Effects) {
 	}
 	u.commit(out, &messages.Enrolled{Terms: m})
 	for _, id := range u.asked {
-		u.rank(u.places[id], out)
+		u.rank(now, u.places[id], out)
 	}
 }
 

@@ -120,8 +120,3 @@ func unmarshal[M any, P interface {
 	}
 	return m
 }
-
-// forecast answers what the user is expected to need.
-func (u *User) forecast(now span.Time, m *messages.AskForecast, out *Effects) {
-	out.reply(m.GetRequestId(), &messages.Forecast{NotReady: "wip"})
-}

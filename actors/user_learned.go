@@ -13,11 +13,14 @@ import (
 // averaged: a user's habits change over weeks, not by one request.
 const shapeMemory = 50
 
+// usageKinds are the resources whose use is forecast.
+var usageKinds = [...]string{resource.CPU, resource.Memory, resource.Storage, resource.Bandwidth}
+
 // learned is what a user's series says of it. It is derived state: a function of
 // the samples that were observed.
 type learned struct {
 	habits      *forecast.Habits // nil before the first request
-	usage       *forecast.Usage  // nil before the first sample
+	usage       []*forecast.Usage // of usageKinds; empty before the first sample
 	requests    int64
 	first, last span.Time
 	class       string     // of the last request
@@ -39,11 +42,17 @@ func (u *User) Position() uint64 { return u.position }
 
 func (l *learned) observe(s *messages.Sample, offset int) {
 	at := span.Time(s.GetAtMs())
-	if l.usage == nil {
-		l.first, l.usage = at, forecast.NewUsage(at, offset)
+	if len(l.usage) == 0 {
+		l.first = at
+		for range usageKinds {
+			l.usage = append(l.usage, forecast.NewUsage(offset))
+		}
 	}
 	l.last = max(l.last, at)
-	l.usage.Observe(at, VectorOf(s.GetUsed()))
+	used := VectorOf(s.GetUsed())
+	for i, kind := range usageKinds {
+		l.usage[i].Observe(at, float64(used.Of(kind)))
+	}
 	if s.GetRequests() > 0 {
 		l.observeRequest(at, s, offset)
 	}
@@ -91,9 +100,8 @@ func (l *learned) shape() *messages.WorkloadShape {
 }
 
 func (l *learned) message() *messages.LearnedState {
-	return &messages.LearnedState{
+	m := &messages.LearnedState{
 		Habits:   marshal(l.habits),
-		Usage:    marshal(l.usage),
 		Requests: l.requests,
 		FirstMs:  int64(l.first),
 		LastMs:   int64(l.last),
@@ -103,6 +111,10 @@ func (l *learned) message() *messages.LearnedState {
 		Datasets: l.datasets.counts(),
 		Regions:  l.regions.counts(),
 	}
+	for _, u := range l.usage {
+		m.Usage = append(m.Usage, marshal(u))
+	}
+	return m
 }
 
 // load restores what message returned. Models that cannot be read (written by
@@ -110,7 +122,6 @@ func (l *learned) message() *messages.LearnedState {
 func (l *learned) load(m *messages.LearnedState) {
 	*l = learned{
 		habits:   unmarshal[forecast.Habits](m.GetHabits()),
-		usage:    unmarshal[forecast.Usage](m.GetUsage()),
 		requests: m.GetRequests(),
 		first:    span.Time(m.GetFirstMs()),
 		last:     span.Time(m.GetLastMs()),
@@ -120,6 +131,16 @@ func (l *learned) load(m *messages.LearnedState) {
 		regions:  tallyOf(m.GetRegions()),
 	}
 	copy(l.mean[:], m.GetMean())
+	if len(m.GetUsage()) != len(usageKinds) {
+		return
+	}
+	for _, b := range m.GetUsage() {
+		u := unmarshal[forecast.Usage](b)
+		if u == nil {
+			u = forecast.NewUsage(0)
+		}
+		l.usage = append(l.usage, u)
+	}
 }
 
 // profile returns what is known of the user, stated and learned.

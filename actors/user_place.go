@@ -29,11 +29,11 @@ func (u *User) place(now span.Time, m *messages.Place, out *Effects) {
 		out.reply(r.GetId(), refusal(messages.Code_CODE_EXHAUSTED, "the user has too many placements: release some"))
 		return
 	}
-	u.ask(r, false, out)
+	u.ask(now, r, false, out)
 }
 
 // selectZone asks for the ranking alone.
-func (u *User) selectZone(m *messages.Select, out *Effects) {
+func (u *User) selectZone(now span.Time, m *messages.Select, out *Effects) {
 	r := proto.CloneOf(m.GetRequest())
 	if r != nil {
 		r.Id = m.GetRequestId() // the ranking is answered to the question
@@ -42,7 +42,7 @@ func (u *User) selectZone(m *messages.Select, out *Effects) {
 		out.reply(m.GetRequestId(), invalid(err))
 		return
 	}
-	u.ask(r, true, out)
+	u.ask(now, r, true, out)
 }
 
 // answerKnown answers a copy of a request from its state; one that is under way
@@ -61,7 +61,7 @@ func (u *User) answerKnown(now span.Time, p *placement, r *messages.Request, out
 }
 
 // ask gets a ranking for r, and the tenant's terms first where they are unknown.
-func (u *User) ask(r *messages.Request, dry bool, out *Effects) {
+func (u *User) ask(now span.Time, r *messages.Request, dry bool, out *Effects) {
 	if u.places[r.GetId()] == nil {
 		if len(u.places) >= pendingMax {
 			out.reply(r.GetId(), refusal(messages.Code_CODE_OVERLOADED, "too many requests of this user are being placed: send it again later"))
@@ -75,10 +75,10 @@ func (u *User) ask(r *messages.Request, dry bool, out *Effects) {
 		out.send(Address{KindTenant, u.tenant}, &messages.Enroll{User: u.id})
 		return
 	}
-	u.rank(q, out)
+	u.rank(now, q, out)
 }
 
-func (u *User) rank(q *question, out *Effects) {
+func (u *User) rank(now span.Time, q *question, out *Effects) {
 	regions := u.settings.GetResidency()
 	if len(regions) == 0 {
 		regions = u.terms.GetRegions()
@@ -90,6 +90,7 @@ func (u *User) rank(q *question, out *Effects) {
 		Weights: u.weights(),
 		Regions: regions,
 		Dry:     q.dry,
+		Access:  u.access(now),
 	})
 }
 

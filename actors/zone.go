@@ -167,8 +167,6 @@ func (z *Zone) commit(out *Effects, record proto.Message) {
 	z.stale = true
 }
 
-func (z *Zone) address() Address { return Address{KindZone, z.id} }
-
 func (z *Zone) agent() Address { return Address{KindAgent, z.id} }
 
 // requestKey names a request of a user in the books.

@@ -1265,13 +1265,14 @@ func (x *UserState) GetLearned() *LearnedState {
 
 // LearnedState is what a user's series says of it.
 type LearnedState struct {
-	state    protoimpl.MessageState `protogen:"open.v1"`
-	Habits   []byte                 `protobuf:"bytes,1,opt,name=habits,proto3" json:"habits,omitempty"`
-	Usage    []byte                 `protobuf:"bytes,2,opt,name=usage,proto3" json:"usage,omitempty"`
-	Requests int64                  `protobuf:"varint,3,opt,name=requests,proto3" json:"requests,omitempty"`
-	FirstMs  int64                  `protobuf:"varint,4,opt,name=first_ms,json=firstMs,proto3" json:"first_ms,omitempty"`
-	LastMs   int64                  `protobuf:"varint,5,opt,name=last_ms,json=lastMs,proto3" json:"last_ms,omitempty"`
-	Class    string                 `protobuf:"bytes,6,opt,name=class,proto3" json:"class,omitempty"`
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Habits []byte                 `protobuf:"bytes,1,opt,name=habits,proto3" json:"habits,omitempty"`
+	// One model a resource: cpu, memory, storage, bandwidth.
+	Usage    [][]byte `protobuf:"bytes,2,rep,name=usage,proto3" json:"usage,omitempty"`
+	Requests int64    `protobuf:"varint,3,opt,name=requests,proto3" json:"requests,omitempty"`
+	FirstMs  int64    `protobuf:"varint,4,opt,name=first_ms,json=firstMs,proto3" json:"first_ms,omitempty"`
+	LastMs   int64    `protobuf:"varint,5,opt,name=last_ms,json=lastMs,proto3" json:"last_ms,omitempty"`
+	Class    string   `protobuf:"bytes,6,opt,name=class,proto3" json:"class,omitempty"`
 	// Averages of cpu, memory, storage, bandwidth and io asked for.
 	Mean          []float64 `protobuf:"fixed64,7,rep,packed,name=mean,proto3" json:"mean,omitempty"`
 	Zones         []*Count  `protobuf:"bytes,8,rep,name=zones,proto3" json:"zones,omitempty"`
@@ -1318,7 +1319,7 @@ func (x *LearnedState) GetHabits() []byte {
 	return nil
 }
 
-func (x *LearnedState) GetUsage() []byte {
+func (x *LearnedState) GetUsage() [][]byte {
 	if x != nil {
 		return x.Usage
 	}
@@ -3023,7 +3024,7 @@ const file_record_proto_rawDesc = "" +
 	"\alearned\x18\x05 \x01(\v2\x19.zonecast.v1.LearnedStateR\alearned\"\xbe\x02\n" +
 	"\fLearnedState\x12\x16\n" +
 	"\x06habits\x18\x01 \x01(\fR\x06habits\x12\x14\n" +
-	"\x05usage\x18\x02 \x01(\fR\x05usage\x12\x1a\n" +
+	"\x05usage\x18\x02 \x03(\fR\x05usage\x12\x1a\n" +
 	"\brequests\x18\x03 \x01(\x03R\brequests\x12\x19\n" +
 	"\bfirst_ms\x18\x04 \x01(\x03R\afirstMs\x12\x17\n" +
 	"\alast_ms\x18\x05 \x01(\x03R\x06lastMs\x12\x14\n" +

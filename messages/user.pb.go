@@ -882,9 +882,9 @@ func (x *Forecast) GetNotReady() string {
 type ResourceForecast struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Resource      string                 `protobuf:"bytes,1,opt,name=resource,proto3" json:"resource,omitempty"`
-	P10           []float64              `protobuf:"fixed64,2,rep,packed,name=p10,proto3" json:"p10,omitempty"`
-	P50           []float64              `protobuf:"fixed64,3,rep,packed,name=p50,proto3" json:"p50,omitempty"`
-	P90           []float64              `protobuf:"fixed64,4,rep,packed,name=p90,proto3" json:"p90,omitempty"`
+	P50           []float64              `protobuf:"fixed64,2,rep,packed,name=p50,proto3" json:"p50,omitempty"`
+	P90           []float64              `protobuf:"fixed64,3,rep,packed,name=p90,proto3" json:"p90,omitempty"`
+	P99           []float64              `protobuf:"fixed64,4,rep,packed,name=p99,proto3" json:"p99,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -926,13 +926,6 @@ func (x *ResourceForecast) GetResource() string {
 	return ""
 }
 
-func (x *ResourceForecast) GetP10() []float64 {
-	if x != nil {
-		return x.P10
-	}
-	return nil
-}
-
 func (x *ResourceForecast) GetP50() []float64 {
 	if x != nil {
 		return x.P50
@@ -943,6 +936,13 @@ func (x *ResourceForecast) GetP50() []float64 {
 func (x *ResourceForecast) GetP90() []float64 {
 	if x != nil {
 		return x.P90
+	}
+	return nil
+}
+
+func (x *ResourceForecast) GetP99() []float64 {
+	if x != nil {
+		return x.P99
 	}
 	return nil
 }
@@ -1100,9 +1100,9 @@ const file_user_proto_rawDesc = "" +
 	"\tnot_ready\x18\x06 \x01(\tR\bnotReady\"d\n" +
 	"\x10ResourceForecast\x12\x1a\n" +
 	"\bresource\x18\x01 \x01(\tR\bresource\x12\x10\n" +
-	"\x03p10\x18\x02 \x03(\x01R\x03p10\x12\x10\n" +
-	"\x03p50\x18\x03 \x03(\x01R\x03p50\x12\x10\n" +
-	"\x03p90\x18\x04 \x03(\x01R\x03p90\"\x83\x01\n" +
+	"\x03p50\x18\x02 \x03(\x01R\x03p50\x12\x10\n" +
+	"\x03p90\x18\x03 \x03(\x01R\x03p90\x12\x10\n" +
+	"\x03p99\x18\x04 \x03(\x01R\x03p99\"\x83\x01\n" +
 	"\fZoneForecast\x12\x12\n" +
 	"\x04zone\x18\x01 \x01(\tR\x04zone\x12\x12\n" +
 	"\x04next\x18\x02 \x01(\x01R\x04next\x12\x1a\n" +
