@@ -19,7 +19,7 @@ const (
 // ZoneConfig is what zones are made with.
 type ZoneConfig struct {
 	// Planner makes the planner of a new pool; nil means NewForecastPlanner.
-	Planner func(start span.Time) Planner
+	Planner func(pool PoolID, start span.Time) Planner
 	// IgnoreUsers plans from the zone's own demand alone: what users say of their
 	// future is not heard.
 	IgnoreUsers bool
@@ -57,6 +57,7 @@ type Zone struct {
 	planAt   span.Time         // the reminders that are set
 	sweepAt  span.Time
 	idle     []ledger.Idle
+	counts   ReservationCounts
 }
 
 // NewZone returns the zone id as it is before its first record.
