@@ -68,7 +68,7 @@ func (d *decoder) float() float64 {
 }
 
 // maxSum bounds decayed sums, so that products of a few of them stay finite.
-const maxSum = 1e24
+const maxSum = 1e36
 
 // amount reads a number from 0 to maxSum.
 func (d *decoder) amount() float64 {

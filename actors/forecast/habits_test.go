@@ -15,7 +15,7 @@ import (
 func commuter(weeks int) *forecast.Habits {
 	h := forecast.NewHabits(monday, 0)
 	for day := range 7 * weeks {
-		at := monday.Add(span.Duration(day) * span.Day + span.Duration(day*17%50)*span.Minute)
+		at := monday.Add(span.Duration(day)*span.Day + span.Duration(day*17%50)*span.Minute)
 		if day%7 < 5 {
 			h.Observe(forecast.Visit{At: at.Add(9 * span.Hour), Zone: "downtown", Dataset: "desk", Duration: 20 * span.Minute, Bytes: 100})
 		}
@@ -38,9 +38,9 @@ func ExampleHabits() {
 		fmt.Printf("%s: %.2f at nine, %.2f at six; %s of %d bytes\n", z.Zone, z.Rates[1], z.Rates[10], z.Datasets[0].Dataset, z.Datasets[0].Bytes)
 	}
 	// Output:
-	// on Monday at nine: downtown 0.95
-	// uptown: 0.03 at nine, 0.73 at six; films of 900 bytes
-	// downtown: 0.77 at nine, 0.00 at six; desk of 100 bytes
+	// on Monday at nine: downtown 0.96
+	// downtown: 1.07 at nine, 0.01 at six; desk of 100 bytes
+	// uptown: 0.02 at nine, 0.64 at six; films of 900 bytes
 }
 
 func TestSaturdaysAreNoMondays(t *testing.T) {
