@@ -21,6 +21,10 @@ const (
 	scaleMemory   = 50
 )
 
+// leastScale is the smallest scale that errors are divided by: below it a series is
+// constant.
+const leastScale = 1e-12
+
 // Learn moves the offset by one error, outcome minus forecast. level in (0, 1) is the
 // wanted share below.
 func (c *Conformal) Learn(residual, level float64) {

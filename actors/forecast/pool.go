@@ -76,7 +76,8 @@ type Pool struct {
 	users          ratio
 	rates          hourRates // of the open hour; derived
 	open           scoring
-	excess, square float64 // decayed sums of (n-mean)^2 - mean and of mean^2
+	excess, square float64   // decayed sums of (n-mean)^2 - mean and of mean^2
+	band           Conformal // of (n-mean)/sd, at BandLevel
 }
 
 // ratio is a decayed number of actual and of expected arrivals.
@@ -98,6 +99,7 @@ type scoring struct {
 	means      [experts]float64 // expected arrivals; users' is NaN if they were silent
 	announced  float64          // by the users, as they said it
 	mean       float64
+	deviation  float64 // standard
 	count      float64
 }
 
@@ -239,6 +241,7 @@ func (p *Pool) settle() {
 	const f = 1 - 1.0/spreadMemory
 	p.excess = p.excess*f + (w.count-w.mean)*(w.count-w.mean) - w.mean
 	p.square = p.square*f + w.mean*w.mean
+	p.band.Learn((w.count-w.mean)/max(w.deviation, leastScale), BandLevel)
 	p.open = scoring{}
 }
 
@@ -260,8 +263,11 @@ func (p *Pool) Forecast(now, first span.Time, step span.Duration, intents []floa
 			announced = intents[i]
 		}
 		mean := outlook.next(p, announced*p.users.shrunk(usersPrior))
-		p.await(now, outlook.latest(), scoring{means: outlook.means, announced: announced, mean: mean})
 		dst[i] = Count{mean, mean + spread*mean*mean}
+		p.await(now, outlook.latest(), scoring{
+			means: outlook.means, announced: announced,
+			mean: mean, deviation: math.Sqrt(dst[i].Variance),
+		})
 	}
 	return dst
 }
@@ -273,6 +279,16 @@ func (p *Pool) await(now span.Time, w span.Window, s scoring) {
 		s.start, s.end = w.Start, w.End
 		p.open = s
 	}
+}
+
+// BandLevel is the share of windows that Upper holds for.
+const BandLevel = .9
+
+// Upper returns an upper bound of the arrivals in a window whose distribution, from
+// Forecast, is c: mean plus so many standard deviations as would have bounded a share
+// BandLevel of the windows scored so far (Conformal), not fewer than 0.
+func (p *Pool) Upper(c Count) float64 {
+	return max(0, c.Mean+p.band.Offset*math.Sqrt(c.Variance))
 }
 
 // spread returns the variance of the pool's common shock relative to its mean

@@ -154,3 +154,25 @@ func BenchmarkPool(b *testing.B) {
 		})
 	}
 }
+
+// Whatever the dispersion, the stated share of windows stays below Upper.
+func TestUpperIsNotExceeded(t *testing.T) {
+	for name, burst := range map[string]float64{"even": 1, "in groups": 5} {
+		p := forecast.NewPool(monday, 0)
+		random := rand.New(rand.NewPCG(9, 9))
+		below, scored := 0.0, 0.0
+		for i := range 8 * 7 * 96 {
+			at := monday.Add(span.Duration(i) * quarter)
+			upper := p.Upper(p.Forecast(at, at, quarter, nil, make([]forecast.Count, 1))[0])
+			n := float64(poisson(random, 20/burst)) * burst
+			if i >= 2*7*96 {
+				scored++
+				below += one(n <= upper)
+			}
+			p.Observe(at, n)
+		}
+		if share := below / scored; math.Abs(share-forecast.BandLevel) > .03 {
+			t.Errorf("%s: %.3f of the windows do not exceed Upper", name, share)
+		}
+	}
+}

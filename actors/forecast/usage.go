@@ -116,7 +116,7 @@ func (u *Usage) score(y float64) {
 	}
 	scale := u.scale.sum / max(1, u.scale.weight)
 	u.scale.add(best)
-	if scale < least {
+	if scale < leastScale {
 		return
 	}
 	for b := range buckets {
