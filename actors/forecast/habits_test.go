@@ -17,9 +17,11 @@ func commuter(weeks int) *forecast.Habits {
 	for day := range 7 * weeks {
 		at := monday.Add(span.Duration(day)*span.Day + span.Duration(day*17%50)*span.Minute)
 		if day%7 < 5 {
-			h.Observe(forecast.Visit{At: at.Add(9 * span.Hour), Zone: "downtown", Dataset: "desk", Duration: 20 * span.Minute, Bytes: 100})
+			h.Observe(forecast.Visit{At: at.Add(9 * span.Hour), Zone: "downtown", Dataset: "desk", Bytes: 100,
+				Duration: 20 * span.Minute})
 		}
-		h.Observe(forecast.Visit{At: at.Add(18 * span.Hour), Zone: "uptown", Dataset: "films", Duration: 40 * span.Minute, Bytes: 900})
+		h.Observe(forecast.Visit{At: at.Add(18 * span.Hour), Zone: "uptown", Dataset: "films", Bytes: 900,
+			Duration: 40 * span.Minute})
 	}
 	return h
 }
@@ -30,17 +32,18 @@ func ExampleHabits() {
 
 	var next forecast.Next
 	h.Next(monday9, &next)
-	fmt.Printf("on Monday at nine: %s %.2f\n", next.Zones[0].Name, next.Zones[0].Probability)
+	fmt.Printf("on Monday at nine: %s %.1f\n", next.Zones[0].Name, next.Zones[0].Probability)
 
 	var day forecast.Expectation
 	h.Expect(monday9, span.Hour, 24, &day)
 	for _, z := range day.Zones {
-		fmt.Printf("%s: %.2f at nine, %.2f at six; %s of %d bytes\n", z.Zone, z.Rates[1], z.Rates[10], z.Datasets[0].Dataset, z.Datasets[0].Bytes)
+		fmt.Printf("%s: %.1f at nine, %.1f at six; %s of %d bytes\n",
+			z.Zone, z.Rates[1], z.Rates[10], z.Datasets[0].Dataset, z.Datasets[0].Bytes)
 	}
 	// Output:
-	// on Monday at nine: downtown 0.96
-	// downtown: 1.07 at nine, 0.01 at six; desk of 100 bytes
-	// uptown: 0.02 at nine, 0.64 at six; films of 900 bytes
+	// on Monday at nine: downtown 1.0
+	// downtown: 1.1 at nine, 0.0 at six; desk of 100 bytes
+	// uptown: 0.0 at nine, 0.6 at six; films of 900 bytes
 }
 
 func TestSaturdaysAreNoMondays(t *testing.T) {
@@ -88,7 +91,8 @@ func TestHabitsAreBounded(t *testing.T) {
 	now := monday.Add(3_000 * span.Hour)
 	h.Expect(now, span.Hour, 1_000, &e)
 	h.Next(now, &next)
-	if len(e.Zones) != forecast.MaxZones || len(e.Zones[0].Rates) != forecast.MaxSlots || len(next.Zones) != forecast.MaxZones {
+	if len(e.Zones) != forecast.MaxZones || len(e.Zones[0].Rates) != forecast.MaxSlots ||
+		len(next.Zones) != forecast.MaxZones {
 		t.Errorf("%d zones, %d slots, %d next zones", len(e.Zones), len(e.Zones[0].Rates), len(next.Zones))
 	}
 	if data, _ := h.MarshalBinary(); len(data) > 16<<10 {
@@ -99,7 +103,10 @@ func TestHabitsAreBounded(t *testing.T) {
 func TestHabitsRefuseNonsense(t *testing.T) {
 	h := forecast.NewHabits(monday, 0)
 	long := string(make([]byte, forecast.MaxName+1))
-	for _, v := range []forecast.Visit{{At: monday}, {At: monday, Zone: long}, {At: monday, Zone: "z", Dataset: long}, {At: monday, Zone: "z", Bytes: -1}} {
+	for _, v := range []forecast.Visit{
+		{At: monday}, {At: monday, Zone: long},
+		{At: monday, Zone: "z", Dataset: long}, {At: monday, Zone: "z", Bytes: -1},
+	} {
 		h.Observe(v)
 	}
 	var e forecast.Expectation

@@ -86,7 +86,12 @@ func readTrace(t testing.TB) []request {
 		nearest := slices.MinFunc(zones, func(a, b map[string]string) int {
 			return cmp.Compare(apart(a, lat, lon), apart(b, lat, lon))
 		})["zone"]
-		if r := (request{span.Of(at), row["tenant"] + "/" + nearest, row["tenant"] + "/" + row["user"], nearest, row["dataset"], int64(number(row["dataset_bytes"]))}); r.at < scoredTo {
+		r := request{
+			at: span.Of(at), zone: nearest, pool: row["tenant"] + "/" + nearest,
+			user: row["tenant"] + "/" + row["user"],
+			set:  row["dataset"], datasetBytes: int64(number(row["dataset_bytes"])),
+		}
+		if r.at < scoredTo {
 			out = append(out, r)
 		}
 	}
@@ -141,7 +146,8 @@ func TestPoolsBeatTheHourOfWeek(t *testing.T) {
 			}
 		}
 	}
-	t.Logf("log-loss per request: %.3f, hour of week %.3f (%.0f requests, %d pools)", ours/requests, plain/requests, requests, len(arrivals))
+	t.Logf("log-loss per request: %.3f, hour of week %.3f (%.0f requests, %d pools)",
+		ours/requests, plain/requests, requests, len(arrivals))
 	if ours > .93*plain {
 		t.Errorf("log-loss per request is %.3f, not 7 %% below the hour of week's %.3f", ours/requests, plain/requests)
 	}
@@ -172,7 +178,8 @@ func TestHabitsKnowTheNextZone(t *testing.T) {
 		seen[zone]++
 		h.Observe(forecast.Visit{At: at, Zone: zone, Dataset: row["location"]})
 	}
-	t.Logf("next zone: first %.3f, among three %.3f; the most frequent %.3f (%.0f visits)", first/visits, three/visits, often/visits, visits)
+	t.Logf("next zone: first %.3f, among three %.3f; the most frequent %.3f (%.0f visits)",
+		first/visits, three/visits, often/visits, visits)
 	if first < .69*visits || three < .90*visits || first < often+.05*visits {
 		t.Errorf("next zone: first %.3f, among three %.3f; the most frequent %.3f", first/visits, three/visits, often/visits)
 	}
