@@ -137,7 +137,8 @@ func wanderer() (*forecast.Habits, span.Time) {
 	now := monday
 	for i := range forecast.MaxVisits {
 		now = now.Add(7*span.Hour + span.Duration(i%5)*span.Hour)
-		h.Observe(forecast.Visit{At: now, Zone: fmt.Sprint("zone-", i*i%10), Dataset: fmt.Sprint("place-", i*i%60), Bytes: 1})
+		h.Observe(forecast.Visit{At: now, Zone: fmt.Sprint("zone-", i*i%10),
+			Dataset: fmt.Sprint("place-", i*i%60), Bytes: 1})
 	}
 	return h, now
 }

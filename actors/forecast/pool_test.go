@@ -176,3 +176,24 @@ func TestUpperIsNotExceeded(t *testing.T) {
 		}
 	}
 }
+
+// What comes later changes nothing that was forecast before.
+func TestForecastsDoNotSeeTheFuture(t *testing.T) {
+	play := func(seed uint64) []forecast.Count {
+		p := forecast.NewPool(monday, 0)
+		var all []forecast.Count
+		for week := range uint64(4) {
+			now := monday.Add(span.Duration(week) * span.Week)
+			all = append(all, ask(p, now)...)
+			live(p, week*seed, now, 7*96, func(span.Time) float64 { return float64(1 + week*seed) }, nil)
+		}
+		return all
+	}
+	a, b := play(1), play(2) // alike for the first week, not after it
+	if !slices.Equal(a[:16], b[:16]) {
+		t.Error("a forecast depends on arrivals that came after it")
+	}
+	if slices.Equal(a[16:], b[16:]) {
+		t.Error("forecasts do not depend on what came before them")
+	}
+}
