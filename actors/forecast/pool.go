@@ -53,7 +53,7 @@ const usersPrior = 20
 const spreadMemory = 2000
 
 // maxCatchUp bounds the hours that are closed one by one after a silence; what lies
-// before them is as if it had not been watched. 35 days keep one call below 20 ms.
+// before them is as if it had not been watched. 35 days keep one call below 1 ms.
 const maxCatchUp = 35 * 24
 
 // Pool forecasts the arrivals at one pool. Create it with NewPool. A Pool is not safe
