@@ -112,7 +112,8 @@ type table interface {
 	version(a Actor) (Version, error)
 	// answered reports whether a stored answer of a was settled after afterMs.
 	answered(a Actor, request string, afterMs int64) (bool, error)
-	// keep stores all of an accepted batch but its rows; its answers at nowMs.
+	// keep stores all of an accepted batch but its rows; its answers at nowMs. The
+	// last call of version was for the same actor, with nothing written since.
 	keep(b *Batch, nowMs int64) error
 	// place stores p unless a row with its identity is stored.
 	place(p *Placed) (stored bool, err error)
