@@ -84,6 +84,18 @@ func (v Vector) Minus(w Vector) Vector { return v.plus(w, -1) }
 // Times returns n of v.
 func (v Vector) Times(n int64) Vector { return Vector{}.plus(v, n) }
 
+// PerMille returns n thousandths of v, rounded toward zero. It overflows only
+// where the result does.
+func (v Vector) PerMille(n int64) Vector {
+	part := func(x int64) int64 { return x/1000*n + x%1000*n/1000 }
+	w := Vector{CPU: part(v.CPU), Memory: part(v.Memory), Storage: part(v.Storage),
+		Bandwidth: part(v.Bandwidth), IO: part(v.IO)}
+	for _, a := range v.Extended {
+		w = w.WithExtended(a.Name, part(a.Value))
+	}
+	return w
+}
+
 func (v Vector) plus(w Vector, n int64) Vector {
 	v.CPU += n * w.CPU
 	v.Memory += n * w.Memory
@@ -98,20 +110,28 @@ func (v Vector) plus(w Vector, n int64) Vector {
 
 // Max returns the larger amount of each resource.
 func (v Vector) Max(w Vector) Vector {
-	return Vector{
-		max(v.CPU, w.CPU), max(v.Memory, w.Memory), max(v.Storage, w.Storage),
-		max(v.Bandwidth, w.Bandwidth), max(v.IO, w.IO),
-		merge(v.Extended, w.Extended, func(a, b int64) int64 { return max(a, b) }),
+	v.CPU = max(v.CPU, w.CPU)
+	v.Memory = max(v.Memory, w.Memory)
+	v.Storage = max(v.Storage, w.Storage)
+	v.Bandwidth = max(v.Bandwidth, w.Bandwidth)
+	v.IO = max(v.IO, w.IO)
+	if len(v.Extended)+len(w.Extended) > 0 {
+		v.Extended = merge(v.Extended, w.Extended, func(a, b int64) int64 { return max(a, b) })
 	}
+	return v
 }
 
 // Min returns the smaller amount of each resource.
 func (v Vector) Min(w Vector) Vector {
-	return Vector{
-		min(v.CPU, w.CPU), min(v.Memory, w.Memory), min(v.Storage, w.Storage),
-		min(v.Bandwidth, w.Bandwidth), min(v.IO, w.IO),
-		merge(v.Extended, w.Extended, func(a, b int64) int64 { return min(a, b) }),
+	v.CPU = min(v.CPU, w.CPU)
+	v.Memory = min(v.Memory, w.Memory)
+	v.Storage = min(v.Storage, w.Storage)
+	v.Bandwidth = min(v.Bandwidth, w.Bandwidth)
+	v.IO = min(v.IO, w.IO)
+	if len(v.Extended)+len(w.Extended) > 0 {
+		v.Extended = merge(v.Extended, w.Extended, func(a, b int64) int64 { return min(a, b) })
 	}
+	return v
 }
 
 // merge walks two sorted lists and keeps what op gives where it is not 0.
@@ -160,7 +180,7 @@ func (v Vector) Shortfall(room Vector) Vector {
 	var short Vector
 	v.Each(func(name string, need int64) {
 		if !fits(need, room.Of(name)) {
-			short = short.with(name, need-max(room.Of(name), 0))
+			short = short.With(name, need-max(room.Of(name), 0))
 		}
 	})
 	return short
@@ -188,7 +208,8 @@ func (v Vector) Of(name string) int64 {
 	return 0
 }
 
-func (v Vector) with(name string, value int64) Vector {
+// With returns v with value as its amount of the named resource.
+func (v Vector) With(name string, value int64) Vector {
 	switch name {
 	case CPU:
 		v.CPU = value
@@ -238,6 +259,9 @@ func (v Vector) Validate(most int64) error {
 		if a.Name == "" || len(a.Name) > 128 || i > 0 && a.Name <= v.Extended[i-1].Name || a.Value == 0 {
 			return fmt.Errorf("%w: extended resource %q: names must be unique, sorted, at most 128 bytes and not zero", ErrAmount, a.Name)
 		}
+		if fixed(a.Name) {
+			return fmt.Errorf("%w: extended resource %q has the name of a fixed one", ErrAmount, a.Name)
+		}
 	}
 	var err error
 	v.Each(func(name string, amount int64) {
@@ -246,6 +270,14 @@ func (v Vector) Validate(most int64) error {
 		}
 	})
 	return err
+}
+
+func fixed(name string) bool {
+	switch name {
+	case CPU, Memory, Storage, Bandwidth, IO:
+		return true
+	}
+	return false
 }
 
 // FromFloat returns x as an integer amount of the named resource, rounded to the

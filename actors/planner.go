@@ -1,0 +1,50 @@
+package actors
+
+import (
+	"encoding"
+
+	"github.com/zonecast/zonecast/actors/plan"
+	"github.com/zonecast/zonecast/actors/span"
+)
+
+// Planner decides how many units of one pool should be up, window by window. The
+// zone asks whenever Due has come, and reserves and stages what it is told.
+//
+// What a planner has learned is derived state: all its methods but Plan and Due
+// are called while records are folded.
+type Planner interface {
+	// Arrived counts a request of the pool that was asked for here, wherever it is
+	// served.
+	Arrived(at span.Time)
+	// Started and Ended say that a unit was taken here, and given back.
+	Started(at span.Time)
+	Ended(at span.Time)
+	// Due returns when Plan wants to be called next.
+	Due() span.Time
+	// Plan appends to dst what the pool wants: windows in order that do not overlap.
+	// It replaces all that was planned before.
+	Plan(now span.Time, in PlanInput, dst []Level) []Level
+	encoding.BinaryMarshaler
+	encoding.BinaryUnmarshaler
+}
+
+// PoolID names a pool.
+type PoolID struct{ Zone, Tenant, Class string }
+
+// PlanInput is what a zone knows of a pool when it plans.
+type PlanInput struct {
+	Busy    int           // units in use now
+	Planned []Level       // what was planned before
+	Lead    span.Duration // how long before a window its units have to be begun
+	Mean    span.Duration // mean busy time of the pool's requests
+	Costs   plan.Costs    //
+	Revoked float64       // measured probability that a soft unit isn't there when needed
+	Most    int           // units that the zone could ever hold
+	Intents *Intents      // what users expect to ask of the pool; nil if they are not asked
+}
+
+// Level is how many units a pool wants over a window.
+type Level struct {
+	Window span.Window
+	plan.Level
+}

@@ -1,0 +1,160 @@
+package sim
+
+import (
+	"github.com/zonecast/zonecast/actors"
+	"github.com/zonecast/zonecast/actors/run"
+	"github.com/zonecast/zonecast/actors/span"
+	"github.com/zonecast/zonecast/messages"
+	"github.com/zonecast/zonecast/persistence"
+)
+
+// shard is one log and the activations that live on it.
+type shard struct {
+	world  *World
+	log    persistence.Log
+	live   map[actors.Address]*run.Activation
+	serial uint64 // of the last activation in this term
+	reads  map[uint64]reader
+	read   uint64 // last token
+	events []persistence.Event
+}
+
+// reader is who asked for a ReadIndex, by its own token.
+type reader struct {
+	activation *run.Activation
+	token      uint64
+}
+
+func newShard(w *World, log persistence.Log) *shard {
+	s := &shard{world: w, log: log}
+	s.forget()
+	return s
+}
+
+// forget drops every activation, as when the shard's leadership is lost.
+func (s *shard) forget() {
+	s.live = make(map[actors.Address]*run.Activation)
+	s.reads = make(map[uint64]reader)
+	s.serial = 0
+}
+
+// activation returns the living activation of a, loading it if need be; nil while
+// the shard has no leader here.
+func (s *shard) activation(a actors.Address) (*run.Activation, error) {
+	if activation := s.live[a]; activation != nil && !activation.Dropped() {
+		return activation, nil
+	}
+	term := s.log.Term()
+	if term == 0 {
+		return nil, nil
+	}
+	s.serial++
+	log := &tap{Log: s.log, shard: s}
+	activation := run.New(a, s.world.config.Machine(a), log, s.world.config.Guards)
+	log.activation = activation
+	if err := run.Load(activation, term, s.serial, s.world.now, &s.world.out); err != nil {
+		return nil, err
+	}
+	s.live[a] = activation
+	s.world.letOut(a)
+	return activation, nil
+}
+
+// tap is a shard's log as one activation sees it: tokens of ReadIndex are its own.
+type tap struct {
+	persistence.Log
+	shard      *shard
+	activation *run.Activation
+}
+
+// ReadIndex implements run.Log.
+func (t *tap) ReadIndex(token uint64) error {
+	t.shard.read++
+	if err := t.Log.ReadIndex(t.shard.read); err != nil {
+		return err
+	}
+	t.shard.reads[t.shard.read] = reader{t.activation, token}
+	return nil
+}
+
+// pump hands the log's events to the activations and reports whether there were
+// any.
+func (s *shard) pump() bool {
+	s.events = s.log.Events(s.events[:0])
+	for _, e := range s.events {
+		s.handle(e)
+	}
+	return len(s.events) > 0
+}
+
+func (s *shard) handle(e persistence.Event) {
+	switch {
+	case e.Term != nil:
+		s.forget()
+	case e.Applied != nil:
+		s.applied(e.Applied)
+	case e.Read != nil:
+		if r, ok := s.reads[e.Read.Token]; ok {
+			delete(s.reads, e.Read.Token)
+			r.activation.Read(r.token, &s.world.out)
+			s.world.letOut(r.activation.Address())
+		}
+	case e.Rows != nil:
+		s.observe(e.Rows)
+	}
+}
+
+func (s *shard) applied(a *persistence.Applied) {
+	address := actors.Address{Kind: a.Actor.Kind, ID: a.Actor.ID}
+	activation := s.live[address]
+	if activation == nil {
+		return
+	}
+	activation.Applied(a, &s.world.out)
+	s.world.letOut(address)
+}
+
+// observe hands rows to the active among their actors; passive ones catch up when
+// they wake.
+func (s *shard) observe(rows []persistence.Placed) {
+	for from := 0; from < len(rows); {
+		to := from + 1
+		for to < len(rows) && rows[to].Actor == rows[from].Actor {
+			to++
+		}
+		address := actors.Address{Kind: rows[from].Actor.Kind, ID: rows[from].Actor.ID}
+		if activation := s.live[address]; activation != nil {
+			if err := activation.Observe(rows[from:to]); err != nil {
+				s.world.fail(err)
+			}
+		}
+		from = to
+	}
+}
+
+func (s *shard) nextDue() span.Time {
+	if s.log.Term() == 0 {
+		return span.Never
+	}
+	at, ok, err := s.log.NextDue()
+	if err != nil {
+		s.world.fail(err)
+	}
+	if !ok {
+		return span.Never
+	}
+	return span.Time(at)
+}
+
+// wake delivers the reminders that are due.
+func (s *shard) wake() {
+	due, err := s.log.Due(int64(s.world.now), duePage)
+	if err != nil {
+		s.world.fail(err)
+		return
+	}
+	for _, d := range due {
+		address := actors.Address{Kind: d.Actor.Kind, ID: d.Actor.ID}
+		s.world.agenda.push(s.world.now, s.world.now, parcel{from: address, to: address, message: &messages.Woken{Key: d.Key}})
+	}
+}

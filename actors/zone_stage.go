@@ -1,0 +1,179 @@
+package actors
+
+import (
+	"google.golang.org/protobuf/proto"
+
+	"github.com/zonecast/zonecast/actors/ledger"
+	"github.com/zonecast/zonecast/actors/resource"
+	"github.com/zonecast/zonecast/actors/span"
+	"github.com/zonecast/zonecast/messages"
+)
+
+// DefaultSecondMicros is the price of a second of start time where nobody states
+// one: a fifth of a unit of money.
+const DefaultSecondMicros = 200_000
+
+// leadMargin is how many times the time of making a unit is allowed for it, and
+// leadLeast the least: what a message and a slow start may take.
+const (
+	leadMargin = 2
+	leadLeast  = span.Second
+)
+
+// DefaultStarts are the start times that are assumed of a zone until its agent has
+// measured any: those of a container engine.
+func DefaultStarts() *messages.StartProfile {
+	return &messages.StartProfile{
+		ComputeColdMs: 740, ComputeImageMs: 700, ComputeCreatedMs: 596, ComputePausedMs: 60, ComputeRunningMs: 4,
+		PullBytesPerSecond: 100e6, StorageColdMs: 500, StorageReadyMs: 20,
+	}
+}
+
+func (z *Zone) starts() *messages.StartProfile {
+	if s := z.report.GetStarts(); s != nil {
+		return s
+	}
+	return defaultStarts
+}
+
+var defaultStarts = DefaultStarts()
+
+// lead is how long before it is needed a unit has to be begun.
+func (z *Zone) lead() span.Duration {
+	return max(leadLeast, span.Duration(leadMargin*z.starts().GetComputeColdMs()))
+}
+
+// reported takes what the agent has.
+func (z *Zone) reported(now span.Time, m *messages.StageReport, out *Effects) {
+	z.report, z.stale = m, true
+	foreign := VectorOf(m.GetForeign())
+	if !foreign.Equal(z.books.Foreign()) && foreign.Validate(resource.MaxCapacity) == nil {
+		z.commit(out, &messages.ForeignMeasured{Foreign: m.GetForeign(), AtMs: int64(now)})
+	}
+}
+
+// started gives back what a placement holds if the agent could not start it.
+func (z *Zone) started(now span.Time, m *messages.Started, out *Effects) {
+	claimed := z.claims[m.GetPlacement()]
+	if m.GetFailure() == "" || claimed == nil {
+		return
+	}
+	c := claimed.GetClaim()
+	z.commit(out, &messages.AllocationFreed{User: c.GetUser(), RequestId: c.GetRequest().GetId(), AtMs: int64(now)})
+	out.send(Address{KindUser, c.GetUser()}, &messages.Ended{
+		RequestId: c.GetRequest().GetId(), Zone: z.id, Reason: "the start failed: " + m.GetFailure(),
+	})
+}
+
+// stage tells the agent what is to be ready, if that is not what it was told last.
+// The stages are what is reserved and idle: of pools, units; of users, volumes.
+func (z *Zone) stage(now span.Time, out *Effects) {
+	want := &messages.Desired{Datasets: z.data.wanted}
+	z.idle = z.books.IdleAll(z.idle[:0], now)
+	for _, idle := range z.idle {
+		if idle.Holder.Pool {
+			z.stagePool(want, idle)
+		}
+	}
+	for _, p := range z.pools {
+		if p.held > 0 && !staged(want, p.holder) {
+			want.Pools = append(want.Pools, p.stage(int64(p.held)))
+		}
+	}
+	if v := z.volumes; v != nil && windowOf(v.GetWindow()).Contains(now) {
+		z.stageVolumes(want)
+	}
+	if z.desired != nil {
+		want.Version = z.desired.GetVersion()
+		if proto.Equal(want, z.desired) {
+			return
+		}
+	}
+	want.Version = max(want.Version+1, uint64(now))
+	z.desired = want
+	out.send(z.agent(), want)
+}
+
+// stagePool wants what the pool has idle, and what claims hold that the agent has
+// not been told to start: their units must not be taken down in between.
+func (z *Zone) stagePool(want *messages.Desired, idle ledger.Idle) {
+	p := z.pool(idle.Holder.Tenant, idle.Holder.ID)
+	if p == nil {
+		return
+	}
+	n := units(idle.Firm.Plus(idle.Soft), p.unit)
+	revoked := units(idle.Revoked, p.unit)
+	p.countSoft(units(idle.Soft, p.unit), revoked)
+	z.counts.Revoked += int(max(revoked-p.lost, 0))
+	p.lost = revoked
+	if n += int64(p.held); n > 0 {
+		want.Pools = append(want.Pools, p.stage(n))
+	}
+}
+
+func (p *pool) stage(idle int64) *messages.PoolStage {
+	return &messages.PoolStage{Tenant: p.holder.Tenant, Class: p.holder.ID, Unit: VectorMessage(p.unit), Idle: idle}
+}
+
+func staged(want *messages.Desired, h ledger.Holder) bool {
+	for _, s := range want.GetPools() {
+		if s.GetTenant() == h.Tenant && s.GetClass() == h.ID {
+			return true
+		}
+	}
+	return false
+}
+
+// stageVolumes wants the volumes whose reservation is honoured, and the connections
+// with them.
+func (z *Zone) stageVolumes(want *messages.Desired) {
+	for _, v := range z.volumes.GetVolumes() {
+		want.Connections = append(want.Connections, v.GetUser())
+		for _, idle := range z.idle {
+			if !idle.Holder.Pool && idle.Holder.ID == v.GetUser() && idle.Soft.Storage+idle.Firm.Storage >= v.GetBytes() {
+				want.Volumes = append(want.Volumes, v)
+				break
+			}
+		}
+	}
+}
+
+// digest tells the mappers what they may count on, if that has changed.
+func (z *Zone) digest(now span.Time, out *Effects) {
+	if !z.stale {
+		return
+	}
+	z.stale = false
+	z.sequence = max(z.sequence+1, uint64(now)<<10)
+	m := &messages.ZoneDigest{
+		Zone: z.id, Sequence: z.sequence, AtMs: int64(now), Spec: z.spec, Draining: z.drain,
+		Free:     VectorMessage(z.books.Free(now)),
+		Datasets: z.report.GetDatasets(), Connections: z.report.GetConnections(), Volumes: z.report.GetVolumes(),
+		Starts: z.starts(),
+	}
+	for _, idle := range z.idle {
+		if !idle.Holder.Pool && !idle.Firm.IsZero() {
+			m.Firm = append(m.Firm, &messages.UserFirm{User: idle.Holder.ID, Amount: VectorMessage(idle.Firm)})
+		}
+	}
+	for _, p := range z.pools {
+		m.Pools = append(m.Pools, z.poolDigest(now, p))
+	}
+	out.send(Address{KindMapper, EveryMapper}, m)
+}
+
+func (z *Zone) poolDigest(now span.Time, p *pool) *messages.PoolDigest {
+	d := &messages.PoolDigest{Tenant: p.holder.Tenant, Class: p.holder.ID}
+	for _, r := range z.report.GetPools() {
+		if r.GetTenant() == d.Tenant && r.GetClass() == d.Class {
+			d.Ready, d.Making = r.GetReady(), r.GetMaking()
+		}
+	}
+	for _, idle := range z.idle {
+		if idle.Holder == p.holder {
+			d.Firm = VectorMessage(idle.Firm)
+		}
+	}
+	d.Expected, _ = p.intents.Requests(span.Starting(now, p.mean.duration()))
+	return d
+}
