@@ -44,6 +44,7 @@ type Group struct {
 	state shardState
 	soon  *horizon
 
+	moved bool   // since node had nothing ready: asking 64 quiet shards each time is dear
 	leads uint64 // the term in which Raft leads, 0 when it doesn't
 	term  uint64 // the same once an entry of that term is applied
 
@@ -76,7 +77,7 @@ func openGroup(d *Disk, shard uint32, state shardState) (*Group, error) {
 	if err != nil {
 		return nil, err
 	}
-	g := &Group{disk: d, shard: shard, log: log, state: state, soon: newHorizon(), woken: never}
+	g := &Group{disk: d, shard: shard, log: log, state: state, soon: newHorizon(), woken: never, moved: true}
 	g.node, err = raft.NewRawNode(&raft.Config{
 		ID:                        state.replica,
 		ElectionTick:              d.config.ElectionTicks,
@@ -105,10 +106,16 @@ func openGroup(d *Disk, shard uint32, state shardState) (*Group, error) {
 func (g *Group) Shard() uint32 { return g.shard }
 
 // Tick says that one Config.Tick has passed.
-func (g *Group) Tick() { g.node.Tick() }
+func (g *Group) Tick() {
+	g.moved = true
+	g.node.Tick()
+}
 
 // Step puts in a message of another replica. Errors are Raft's; none is fatal.
-func (g *Group) Step(m *raftpb.Message) error { return g.node.Step(m) }
+func (g *Group) Step(m *raftpb.Message) error {
+	g.moved = true
+	return g.node.Step(m)
+}
 
 // Messages appends to dst what is to be sent since the last call; each may be lost.
 func (g *Group) Messages(dst []*raftpb.Message) []*raftpb.Message {

@@ -14,6 +14,7 @@ import (
 
 // feed hands what waits to Raft.
 func (g *Group) feed() {
+	g.moved = g.moved || len(g.asked) > 0 || len(g.queue) > 0
 	if len(g.asked) > 0 {
 		g.round++
 		g.reads = append(g.reads, reading{round: g.round, tokens: g.asked})
@@ -53,7 +54,7 @@ func (g *Group) pack() (entry []byte, n, lost int) {
 
 // take begins a round and reports whether there is something to do in it.
 func (g *Group) take() bool {
-	if !g.node.HasReady() {
+	if g.moved = g.moved && g.node.HasReady(); !g.moved {
 		return false
 	}
 	g.ready = g.node.Ready()
