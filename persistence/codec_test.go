@@ -70,7 +70,8 @@ func TestFormatOfEntries(t *testing.T) {
 func TestNamesSortAsStrings(t *testing.T) {
 	draw := func(t *rapid.T) Wake {
 		name := rapid.StringOf(rapid.SampledFrom([]rune{0, 1, 'a', 0xFF, 0x7FF}))
-		return Wake{Actor{name.Draw(t, "kind"), name.Draw(t, "id")}, name.Draw(t, "key"), rapid.Int64Range(0, 2).Draw(t, "at")}
+		a := Actor{name.Draw(t, "kind"), name.Draw(t, "id")}
+		return Wake{a, name.Draw(t, "key"), rapid.Int64Range(0, 2).Draw(t, "at")}
 	}
 	rapid.Check(t, func(t *rapid.T) {
 		a, b := draw(t), draw(t)
@@ -109,7 +110,8 @@ func FuzzEntry(f *testing.F) {
 
 // FuzzStored feeds any bytes to the decoders of what is stored.
 func FuzzStored(f *testing.F) {
-	state := shardState{replica: 1, applied: 9, cut: 3, cutTerm: 2, clock: clock{5, 6}, conf: &raftpb.ConfState{Voters: []uint64{1}}}
+	conf := &raftpb.ConfState{Voters: []uint64{1}}
+	state := shardState{replica: 1, applied: 9, cut: 3, cutTerm: 2, clock: clock{5, 6}, conf: conf}
 	value, err := state.encode()
 	must(f, err)
 	f.Add(value)

@@ -12,7 +12,9 @@ import (
 )
 
 // twinActors are few, and some of their names try the keys' escapes.
-var twinActors = []Actor{ana, {"user", "default/ana\x00"}, {"user", "default/an"}, {"zone", "a\x00\x01b"}, {"z", "\xff"}}
+var twinActors = []Actor{
+	ana, {"user", "default/ana\x00"}, {"user", "default/an"}, {"zone", "a\x00\x01b"}, {"z", "\xff"},
+}
 
 var twinNames = []string{"a", "b", "a\x00", "a\x00\xff", "\x00\x01", "c"}
 
