@@ -37,12 +37,13 @@ type Group struct {
 	// without a word, as a message would be that a leader loses. For simulators.
 	Lose func() bool
 
-	disk  *Disk
-	shard uint32
-	node  *raft.RawNode
-	log   *entryLog
-	state shardState
-	soon  *horizon
+	disk    *Disk
+	shard   uint32
+	node    *raft.RawNode
+	log     *entryLog
+	state   shardState
+	soon    *horizon
+	headers headers
 
 	moved bool   // since node had nothing ready: asking 64 quiet shards each time is dear
 	leads uint64 // the term in which Raft leads, 0 when it doesn't
@@ -77,7 +78,8 @@ func openGroup(d *Disk, shard uint32, state shardState) (*Group, error) {
 	if err != nil {
 		return nil, err
 	}
-	g := &Group{disk: d, shard: shard, log: log, state: state, soon: newHorizon(), woken: never, moved: true}
+	g := &Group{disk: d, shard: shard, log: log, state: state, woken: never, moved: true}
+	g.soon, g.headers = newHorizon(), headers{}
 	g.node, err = raft.NewRawNode(&raft.Config{
 		ID:                        state.replica,
 		ElectionTick:              d.config.ElectionTicks,

@@ -116,7 +116,7 @@ func (g *Group) finish() {
 
 // applyAll applies the committed entries and stores the state that they lead to.
 func (g *Group) applyAll(b *pebble.Batch) error {
-	t := newDiskTable(g.shard, b)
+	t := newDiskTable(g.shard, b, g.headers)
 	today := day(g.state.clock.nowMs)
 	for _, e := range g.ready.CommittedEntries {
 		if err := g.apply(t, e); err != nil {
