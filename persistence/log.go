@@ -2,9 +2,10 @@
 // state that the log builds, and the series of samples beside it. It knows bytes
 // and actor keys and nothing of what they mean.
 //
-// The contract between a shard and whoever runs its actors is Log. Two
-// implementations stand behind it: Memory, one thread and no disk, and Group, a
-// Raft replica on Pebble.
+// The contract between a shard and whoever runs its actors is Log. Behind it stand
+// Memory, one thread and no disk, and Group, a Raft replica on Pebble. Groups live
+// on a Disk, which a simulator pumps in its own thread; on a node a Store does so
+// in a goroutine and hands out each Group as a Shard, safe for concurrent use.
 package persistence
 
 import (
