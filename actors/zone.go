@@ -111,6 +111,8 @@ func (z *Zone) Step(now span.Time, from Address, msg proto.Message, out *Effects
 		z.started(now, m, out)
 	case *messages.Activated:
 		z.stale = true
+	case *messages.Woken:
+		z.woken(m)
 	}
 	z.settle(now, out)
 }
@@ -183,6 +185,16 @@ func (z *Zone) setWakes(out *Effects) {
 	if sweep != z.sweepAt {
 		z.sweepAt = sweep
 		out.wake(wakeSweep, wakeTime(sweep))
+	}
+}
+
+// woken notes that a reminder is gone.
+func (z *Zone) woken(m *messages.Woken) {
+	switch m.GetKey() {
+	case wakePlan:
+		z.planAt = 0
+	case wakeSweep:
+		z.sweepAt = 0
 	}
 }
 
