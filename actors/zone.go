@@ -53,10 +53,11 @@ type Zone struct {
 	report   *messages.StageReport
 	desired  *messages.Desired // as last sent
 	sequence uint64            // of the last digest
-	stale    bool              // the last digest doesn't say what is now
+	stale    bool              // agent and mappers may have been told otherwise
 	planAt   span.Time         // the reminders that are set
 	sweepAt  span.Time
 	idle     []ledger.Idle
+	levels   []Level
 	counts   ReservationCounts
 }
 
@@ -104,13 +105,16 @@ func (z *Zone) Step(now span.Time, from Address, msg proto.Message, out *Effects
 	case *messages.Demand:
 		z.demand(now, m, out)
 	case *messages.Intents:
-		z.hear(m)
+		z.hear(m) // changes nothing until the next plan
+		return
 	case *messages.StageReport:
 		z.reported(now, m, out)
 	case *messages.Started:
 		z.started(now, m, out)
 	case *messages.Activated:
 		z.stale = true
+	case *messages.Woken:
+		z.woken(m)
 	}
 	z.settle(now, out)
 }
@@ -123,8 +127,10 @@ func (z *Zone) settle(now span.Time, out *Effects) {
 	}
 	z.sweep(now, out)
 	z.planDue(now, out)
-	z.stage(now, out)
-	z.digest(now, out)
+	if z.stale {
+		z.stage(now, out)
+		z.digest(now, out)
+	}
 	z.setWakes(out)
 }
 
@@ -183,6 +189,18 @@ func (z *Zone) setWakes(out *Effects) {
 	if sweep != z.sweepAt {
 		z.sweepAt = sweep
 		out.wake(wakeSweep, wakeTime(sweep))
+	}
+}
+
+// woken notes that a reminder is gone, and that time has passed: windows may have
+// begun or ended.
+func (z *Zone) woken(m *messages.Woken) {
+	z.stale = true
+	switch m.GetKey() {
+	case wakePlan:
+		z.planAt = 0
+	case wakeSweep:
+		z.sweepAt = 0
 	}
 }
 

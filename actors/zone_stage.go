@@ -138,11 +138,8 @@ func (z *Zone) stageVolumes(want *messages.Desired) {
 	}
 }
 
-// digest tells the mappers what they may count on, if that has changed.
+// digest tells the mappers what they may count on.
 func (z *Zone) digest(now span.Time, out *Effects) {
-	if !z.stale {
-		return
-	}
 	z.stale = false
 	z.sequence = max(z.sequence+1, uint64(now)<<10)
 	m := &messages.ZoneDigest{

@@ -44,12 +44,6 @@ func (p *pool) message() *messages.PoolState {
 	return m
 }
 
-func (l *Level) message() *messages.Level {
-	return &messages.Level{
-		Window: windowMessage(l.Window), Firm: int64(l.Firm), Soft: int64(l.Soft),
-	}
-}
-
 // restore makes the zone what a snapshot says. It panics on books that no ledger
 // has: a snapshot of ours that passed its checksum cannot hold them.
 func (z *Zone) restore(s *messages.ZoneState) {
@@ -77,7 +71,7 @@ func (z *Zone) restore(s *messages.ZoneState) {
 
 func (z *Zone) restorePool(now span.Time, m *messages.PoolState) {
 	p := z.makePool(now, m.GetPlanned().GetTenant(), m.GetPlanned().GetClass(), VectorOf(m.GetPlanned().GetUnit()))
-	p.planned = levelsOf(m.GetPlanned())
+	p.planned = levelsOf(m.GetPlanned().GetLevels())
 	p.mean = busyMean{n: m.GetBusyCount(), mean: m.GetBusyMs()}
 	if len(m.GetPlanner()) > 0 {
 		p.planner.UnmarshalBinary(m.GetPlanner()) // on error it starts anew

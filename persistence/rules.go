@@ -28,7 +28,11 @@ func (b *Batch) check() error {
 			return fmt.Errorf("%w: reminder %q of %v at %d ms", ErrInvalid, b.Wakes[i].Key, b.Actor, at)
 		}
 	}
-	return within(b.size(), MaxBatchBytes, b.Actor.String())
+	most := MaxBatchBytes
+	if b.Snapshot != nil {
+		most = MaxSnapshotBytes
+	}
+	return within(b.size(), most, b.Actor.String())
 }
 
 // checkIngest is check for the rows of an ingest.

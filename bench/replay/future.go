@@ -5,8 +5,6 @@ import (
 	"math"
 	"slices"
 
-	"google.golang.org/protobuf/proto"
-
 	"github.com/zonecast/zonecast/actors"
 	"github.com/zonecast/zonecast/actors/score"
 	"github.com/zonecast/zonecast/actors/sim"
@@ -52,18 +50,6 @@ func (s *setting) nearest(p score.Position) int {
 
 func (f *future) planner(pool actors.PoolID, _ span.Time) actors.Planner {
 	return &greedy{visits: f.visits[pool]}
-}
-
-// deafZone is a zone that doesn't hear what users expect: it is told what they
-// will do.
-type deafZone struct{ *actors.Zone }
-
-// Step implements actors.Machine.
-func (z *deafZone) Step(now span.Time, from actors.Address, msg proto.Message, out *actors.Effects) {
-	if _, ok := msg.(*messages.Intents); ok && from.Kind == actors.KindUser {
-		return
-	}
-	z.Zone.Step(now, from, msg, out)
 }
 
 // tell says to every zone what users will ask of it until after the next telling,

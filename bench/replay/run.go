@@ -54,13 +54,16 @@ type driver struct {
 	zones  []*actors.Zone
 	future *future // what users will do, for a policy that knows it
 	events int
+	config actors.ZoneConfig
+	silent bool  // nobody listens to users
 	refuse error // the first answer that no request should get
 
 	dayStart span.Time // of the day under way; 0 before the first
 }
 
 func newDriver(s *setting, policy Policy, knob float64) *driver {
-	d := &driver{setting: s, policy: policy, knob: knob, record: newRecorder(s)}
+	d := &driver{setting: s, policy: policy, knob: knob, record: newRecorder(s), config: policy.zone(s, knob)}
+	d.silent = d.config.IgnoreUsers || policy.oracle
 	d.world = sim.New(sim.Config{
 		Start:   s.Rows[0].At.Floor(span.Day),
 		Logs:    []persistence.Log{persistence.NewMemory()},
@@ -74,19 +77,16 @@ func newDriver(s *setting, policy Policy, knob float64) *driver {
 func (d *driver) machine(a actors.Address) actors.Machine {
 	switch a.Kind {
 	case actors.KindUser:
-		return actors.NewUser(a.ID)
+		return actors.NewUser(a.ID, actors.UserConfig{Silent: d.silent})
 	case actors.KindTenant:
 		return actors.NewTenant(a.ID)
 	}
-	config := d.policy.zone(d.setting, d.knob)
+	config := d.config
 	if d.future != nil {
 		config.Planner = d.future.planner
 	}
 	zone := actors.NewZone(a.ID, config)
 	d.zones = append(d.zones, zone)
-	if d.future != nil {
-		return &deafZone{zone}
-	}
 	return zone
 }
 
