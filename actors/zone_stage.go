@@ -1,7 +1,7 @@
 package actors
 
 import (
-	"google.golang.org/protobuf/proto"
+	"slices"
 
 	"github.com/zonecast/zonecast/actors/ledger"
 	"github.com/zonecast/zonecast/actors/resource"
@@ -85,13 +85,28 @@ func (z *Zone) stage(now span.Time, out *Effects) {
 	}
 	if z.desired != nil {
 		want.Version = z.desired.GetVersion()
-		if proto.Equal(want, z.desired) {
+		if sameStages(want, z.desired) {
 			return
 		}
 	}
 	want.Version = max(want.Version+1, uint64(now))
 	z.desired = want
 	out.send(z.agent(), want)
+}
+
+// sameStages reports whether two desired sets are equal but for their version. It
+// is proto.Equal for the one message that is compared at every step.
+func sameStages(a, b *messages.Desired) bool {
+	return slices.Equal(a.GetConnections(), b.GetConnections()) &&
+		slices.EqualFunc(a.GetPools(), b.GetPools(), func(p, q *messages.PoolStage) bool {
+			return p.GetIdle() == q.GetIdle() && p.GetTenant() == q.GetTenant() && p.GetClass() == q.GetClass()
+		}) &&
+		slices.EqualFunc(a.GetDatasets(), b.GetDatasets(), func(p, q *messages.DatasetStage) bool {
+			return p == q || p.GetDataset() == q.GetDataset() && p.GetBytes() == q.GetBytes()
+		}) &&
+		slices.EqualFunc(a.GetVolumes(), b.GetVolumes(), func(p, q *messages.VolumeStage) bool {
+			return p == q || p.GetUser() == q.GetUser() && p.GetBytes() == q.GetBytes()
+		})
 }
 
 // stagePool wants what the pool has idle, and what claims hold that the agent has
