@@ -16,14 +16,14 @@ import (
 // Bounds of what one proposal may hold. A batch over them is refused before it
 // is proposed.
 const (
-	MaxBatchBytes  = 256 << 10 // of one actor's batch, encoded: the size of the largest message
+	MaxBatchBytes = 256 << 10 // of one actor's batch, encoded: the size of the largest message
 	// MaxSnapshotBytes bounds a batch with a snapshot: the state of a zone with all
 	// the holdings that it may have.
 	MaxSnapshotBytes = 8 << 20
-	MaxRows        = 2_000     // of one ingest
-	MaxIngestBytes = 1 << 20   // of one ingest, encoded: 500 bytes for each of MaxRows
-	MaxKeyBytes    = 512       // of a kind, id, request id, reminder key or row identity: four id parts
-	MaxPending     = 4_096     // proposals and events of one shard that wait for their outcome or reader
+	MaxRows          = 2_000   // of one ingest
+	MaxIngestBytes   = 1 << 20 // of one ingest, encoded: 500 bytes for each of MaxRows
+	MaxKeyBytes      = 512     // of a kind, id, request id, reminder key or row identity: four id parts
+	MaxPending       = 4_096   // proposals and events of one shard that wait for their outcome or reader
 )
 
 // MaxTimeMs is the latest instant that a proposal may name, the end of the year
