@@ -276,7 +276,6 @@ func (a *SimAgent) startUnit(now span.Time, m *messages.Start, unit resource.Vec
 	s := a.config.Starts
 	a.running[m.GetPlacement()] = p
 	p.busy++
-	p.want = max(p.want-1, 0)
 	switch {
 	case p.ready > 0:
 		p.ready--
@@ -314,7 +313,8 @@ func (a *SimAgent) attach(user string, r *messages.Request, noise float64) (mess
 	return messages.Outcome_OUTCOME_MISSED, a.config.Starts.GetStorageColdMs() * noise
 }
 
-// stop ends a placement; its unit is paused again and stays if the zone wants it.
+// stop ends a placement; its unit is paused again, and stays if the next Desired
+// wants it.
 func (a *SimAgent) stop(now span.Time, m *messages.Stop) {
 	p := a.running[m.GetPlacement()]
 	if p == nil {

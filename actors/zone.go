@@ -52,6 +52,7 @@ type Zone struct {
 	intents  *Intents      // of all pools together
 	report   *messages.StageReport
 	desired  *messages.Desired // as last sent
+	stopped  bool              // a placement was stopped since
 	sequence uint64            // of the last digest
 	stale    bool              // agent and mappers may have been told otherwise
 	planAt   span.Time         // the reminders that are set

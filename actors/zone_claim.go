@@ -187,7 +187,7 @@ func (z *Zone) free(now span.Time, m *messages.Free, from Address, out *Effects)
 	key := requestKey(m.GetUser(), m.GetRequestId())
 	if z.claims[key] != nil || !z.books.Forbidden(now, key) {
 		z.commit(out, &messages.AllocationFreed{User: m.GetUser(), RequestId: m.GetRequestId(), AtMs: int64(now)})
-		out.send(z.agent(), &messages.Stop{Placement: key})
+		z.stop(key, out)
 	}
 	out.send(from, &messages.Freed{RequestId: m.GetRequestId(), Zone: z.id})
 }
@@ -243,7 +243,7 @@ func (z *Zone) sweep(now span.Time, out *Effects) {
 			reason = "the hold expired before it was confirmed"
 		}
 		out.send(Address{KindUser, c.GetUser()}, &messages.Ended{RequestId: c.GetRequest().GetId(), Zone: z.id, Reason: reason})
-		out.send(z.agent(), &messages.Stop{Placement: a.Request})
+		z.stop(a.Request, out)
 	}
 	z.commit(out, &messages.Swept{AtMs: int64(now)})
 	if z.deleting && len(z.claims) == 0 {

@@ -85,13 +85,19 @@ func (z *Zone) stage(now span.Time, out *Effects) {
 	}
 	if z.desired != nil {
 		want.Version = z.desired.GetVersion()
-		if sameStages(want, z.desired) {
+		if !z.stopped && sameStages(want, z.desired) {
 			return
 		}
 	}
 	want.Version = max(want.Version+1, uint64(now))
-	z.desired = want
+	z.desired, z.stopped = want, false
 	out.send(z.agent(), want)
+}
+
+// stop has the agent end a placement, and then be told whether its unit stays.
+func (z *Zone) stop(placement string, out *Effects) {
+	z.stopped = true
+	out.send(z.agent(), &messages.Stop{Placement: placement})
 }
 
 // sameStages reports whether two desired sets are equal but for their version. It
