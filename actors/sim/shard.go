@@ -17,6 +17,9 @@ type shard struct {
 	reads  map[uint64]reader
 	read   uint64 // last token
 	events []persistence.Event
+	due    span.Time // of the next reminder, as far as known
+	known  bool      // due is current
+	swept  span.Time // when reminders were delivered last
 }
 
 // reader is who asked for a ReadIndex, by its own token.
@@ -81,6 +84,7 @@ func (t *tap) ReadIndex(token uint64) error {
 // any.
 func (s *shard) pump() bool {
 	s.events = s.log.Events(s.events[:0])
+	s.known = s.known && len(s.events) == 0
 	for _, e := range s.events {
 		s.handle(e)
 	}
@@ -132,22 +136,35 @@ func (s *shard) observe(rows []persistence.Placed) {
 	}
 }
 
+// sweepEvery is how long a reminder that is still due after it was delivered waits
+// to be delivered again: its batch is under way, or was lost.
+const sweepEvery = 100 * span.Millisecond
+
 func (s *shard) nextDue() span.Time {
 	if s.log.Term() == 0 {
 		return span.Never
 	}
-	at, ok, err := s.log.NextDue()
-	if err != nil {
-		s.world.fail(err)
+	if !s.known {
+		at, ok, err := s.log.NextDue()
+		if err != nil {
+			s.world.fail(err)
+		}
+		if s.due, s.known = span.Time(at), true; !ok {
+			s.due = span.Never
+		}
 	}
-	if !ok {
-		return span.Never
+	if s.world.config.Commit != nil && s.due <= s.swept {
+		return s.swept.Add(sweepEvery)
 	}
-	return span.Time(at)
+	return s.due
 }
 
 // wake delivers the reminders that are due.
 func (s *shard) wake() {
+	if s.log.Term() == 0 || s.nextDue() > s.world.now {
+		return
+	}
+	s.swept = s.world.now
 	due, err := s.log.Due(int64(s.world.now), duePage)
 	if err != nil {
 		s.world.fail(err)
