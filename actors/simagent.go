@@ -130,6 +130,21 @@ func (a *SimAgent) Tally(now span.Time) Tally {
 	return a.tally
 }
 
+// Running returns the placements that run, sorted.
+func (a *SimAgent) Running() []string { return slices.Sorted(maps.Keys(a.running)) }
+
+// Units returns how many idle units exist or are being made, and how many are wanted.
+func (a *SimAgent) Units() (idle, wanted int64) {
+	for _, p := range a.pools {
+		idle += p.ready + int64(len(p.making))
+		wanted += p.want
+	}
+	return idle, wanted
+}
+
+// SetFailures makes this many of 1000 starts fail from now on.
+func (a *SimAgent) SetFailures(permille int) { a.config.FailPermille = permille }
+
 // advance counts what existed since the last step and finishes what is ready.
 func (a *SimAgent) advance(now span.Time) {
 	for a.at < now {

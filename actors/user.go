@@ -45,6 +45,7 @@ const (
 // learns the user's habits from the samples, and tells zones what it expects.
 type User struct {
 	id, tenant, user string
+	guards           Guards
 
 	// Folded.
 	terms      *messages.Terms // nil until the tenant has granted any
@@ -87,6 +88,13 @@ func NewUser(id string) *User {
 		told:       make(map[string]told),
 	}
 	u.tenant, u.user, _ = SplitUser(id) // refused on entry if malformed
+	return u
+}
+
+// NewUserWithout returns a user that lacks some guards, for tests of the simulator.
+func NewUserWithout(id string, guards Guards) *User {
+	u := NewUser(id)
+	u.guards = guards
 	return u
 }
 

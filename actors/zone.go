@@ -28,6 +28,8 @@ type ZoneConfig struct {
 	NoPrefetch bool
 	// Eagerness is a factor on the price of a miss; 0 means 1.
 	Eagerness float64
+	// Guards switches rules off, for tests of the simulator.
+	Guards Guards
 }
 
 // Zone guards one zone's capacity: its books, the pools that plan ahead in it,

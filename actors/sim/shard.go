@@ -1,6 +1,9 @@
 package sim
 
 import (
+	"maps"
+	"slices"
+
 	"github.com/zonecast/zonecast/actors"
 	"github.com/zonecast/zonecast/actors/run"
 	"github.com/zonecast/zonecast/actors/span"
@@ -13,7 +16,7 @@ type shard struct {
 	world  *World
 	log    persistence.Log
 	live   map[actors.Address]*run.Activation
-	serial uint64 // of the last activation in this term
+	serial uint64 // of the last activation
 	reads  map[uint64]reader
 	read   uint64 // last token
 	events []persistence.Event
@@ -34,11 +37,21 @@ func newShard(w *World, log persistence.Log) *shard {
 	return s
 }
 
-// forget drops every activation, as when the shard's leadership is lost.
+// forget drops every activation. The serial goes on: two activations of a term must
+// not number their batches alike.
 func (s *shard) forget() {
 	s.live = make(map[actors.Address]*run.Activation)
 	s.reads = make(map[uint64]reader)
-	s.serial = 0
+}
+
+// resign drops every activation when the shard's leadership is lost, and tells those
+// who wait.
+func (s *shard) resign() {
+	for _, address := range slices.SortedFunc(maps.Keys(s.live), compareAddresses) {
+		s.live[address].Drop(persistence.ErrNotLeader, &s.world.out)
+		s.world.letOut(address)
+	}
+	s.forget()
 }
 
 // activation returns the living activation of a, loading it if need be; nil while
@@ -94,7 +107,7 @@ func (s *shard) pump() bool {
 func (s *shard) handle(e persistence.Event) {
 	switch {
 	case e.Term != nil:
-		s.forget()
+		s.resign()
 	case e.Applied != nil:
 		s.applied(e.Applied)
 	case e.Read != nil:
