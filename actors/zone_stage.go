@@ -108,6 +108,16 @@ func (z *Zone) stagePool(want *messages.Desired, idle ledger.Idle) {
 	}
 }
 
+// StagedUnits returns how many idle units the zone has told its agent to have ready;
+// for reports and tests.
+func (z *Zone) StagedUnits() int64 {
+	n := int64(0)
+	for _, p := range z.desired.GetPools() {
+		n += p.GetIdle()
+	}
+	return n
+}
+
 func (p *pool) stage(idle int64) *messages.PoolStage {
 	return &messages.PoolStage{Tenant: p.holder.Tenant, Class: p.holder.ID, Unit: VectorMessage(p.unit), Idle: idle}
 }
