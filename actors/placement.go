@@ -53,6 +53,17 @@ func (p *placement) over(nowMs int64) bool {
 	return p.phase == settled && p.endMs != 0 && p.endMs <= nowMs
 }
 
+// forgetChoices keeps of the choices only the one that served: the others won't
+// be tried any more.
+func (p *placement) forgetChoices() {
+	if c := p.choice(); c != nil && len(p.placing.GetChoices()) > 1 {
+		p.placing = &messages.Placing{
+			Request: p.placing.GetRequest(), AtMs: p.placing.GetAtMs(), Origin: p.placing.GetOrigin(), Choices: []*messages.Choice{c},
+		}
+		p.index = 0
+	}
+}
+
 func (p *placement) moved(r *messages.Moved) {
 	p.phase, p.index, p.endMs = placing, int(r.GetIndex()), 0
 	if r.GetFailed() != nil {
@@ -122,6 +133,9 @@ func (u *User) change(id string, atMs int64, f func(*placement)) {
 	}
 	before := p.phase
 	f(p)
+	if p.phase == ended {
+		p.forgetChoices()
+	}
 	if atMs != 0 {
 		p.changedMs = atMs
 	}

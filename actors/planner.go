@@ -28,6 +28,9 @@ type Planner interface {
 	encoding.BinaryUnmarshaler
 }
 
+// PoolID names a pool.
+type PoolID struct{ Zone, Tenant, Class string }
+
 // PlanInput is what a zone knows of a pool when it plans.
 type PlanInput struct {
 	Busy    int           // units in use now

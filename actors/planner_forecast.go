@@ -25,7 +25,7 @@ type forecastPlanner struct {
 }
 
 // NewForecastPlanner returns the planner of a pool that is watched from start on.
-func NewForecastPlanner(start span.Time) Planner {
+func NewForecastPlanner(_ PoolID, start span.Time) Planner {
 	return &forecastPlanner{pool: forecast.NewPool(start, 0)}
 }
 

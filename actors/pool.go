@@ -36,6 +36,7 @@ type pool struct {
 
 	// How often a soft unit was wanted, and how often it was not there: volatile.
 	wanted, revoked float64
+	lost            int64 // soft units that lack room now
 }
 
 // busyMean is a running mean of busy times in ms.
@@ -83,7 +84,7 @@ func (z *Zone) makePool(now span.Time, tenant, class string, unit resource.Vecto
 	p := &pool{
 		holder:  ledger.Holder{Tenant: tenant, ID: class, Pool: true},
 		unit:    unit,
-		planner: z.config.Planner(now),
+		planner: z.config.Planner(PoolID{z.id, tenant, class}, now),
 		intents: newIntents(),
 	}
 	if len(z.pools) < poolsMax {
@@ -307,7 +308,8 @@ func (z *Zone) foldPlanned(r *messages.Planned) {
 		}
 	}
 	for _, l := range levels {
-		if levelOver(p.planned, l.Window) != l.Level {
+		if before := levelOver(p.planned, l.Window); before != l.Level {
+			z.counts.change(before, l.Level)
 			z.books.Reserve(now, p.reservation(l.Window, ledger.Firm, l.Firm))
 			z.books.Reserve(now, p.reservation(l.Window, ledger.Soft, l.Soft))
 		}
@@ -322,3 +324,19 @@ func levelsOf(r *messages.Planned) []Level {
 	}
 	return levels
 }
+
+// ReservationCounts is what became of the units that pools have reserved since
+// the activation began.
+type ReservationCounts struct{ Firm, Soft, Upgraded, Revoked, Expired int }
+
+// change counts a level that was set in place of another.
+func (c *ReservationCounts) change(before, after plan.Level) {
+	firm, soft := after.Firm-before.Firm, after.Soft-before.Soft
+	upgraded := max(min(firm, -soft), 0)
+	c.Upgraded += upgraded
+	c.Firm += max(firm-upgraded, 0)
+	c.Soft += max(soft, 0)
+}
+
+// Counts returns what became of the units that pools have reserved.
+func (z *Zone) Counts() ReservationCounts { return z.counts }

@@ -16,7 +16,7 @@ const (
 	PlacementsMax = 1_024
 	// endedMax ended ones are remembered, so that a late copy of a request is
 	// answered from state even after its answer has been forgotten.
-	endedMax = 256
+	endedMax = 64
 	// pendingMax questions to tenant and mapper may be open: they are volatile.
 	pendingMax = 256
 	// choicesMax zones are tried for one request.
@@ -45,7 +45,7 @@ const (
 // learns the user's habits from the samples, and tells zones what it expects.
 type User struct {
 	id, tenant, user string
-	guards           Guards
+	config           UserConfig
 
 	// Folded.
 	terms      *messages.Terms // nil until the tenant has granted any
@@ -69,6 +69,14 @@ type User struct {
 	next     forecast.Next
 }
 
+// UserConfig is what users are made with.
+type UserConfig struct {
+	// Silent users tell no zone what they expect to need.
+	Silent bool
+	// Guards switches rules off, for tests of the simulator.
+	Guards Guards
+}
+
 // question is a request that waits for the tenant's terms or the mapper's ranking.
 type question struct {
 	request *messages.Request
@@ -77,9 +85,10 @@ type question struct {
 
 // NewUser returns the user actor id (tenant/user) as it is before its first
 // record.
-func NewUser(id string) *User {
+func NewUser(id string, config UserConfig) *User {
 	u := &User{
 		id:         id,
+		config:     config,
 		placements: make(map[string]*placement),
 		places:     make(map[string]*question),
 		releases:   make(map[string][]string),
@@ -88,13 +97,6 @@ func NewUser(id string) *User {
 		told:       make(map[string]told),
 	}
 	u.tenant, u.user, _ = SplitUser(id) // refused on entry if malformed
-	return u
-}
-
-// NewUserWithout returns a user that lacks some guards, for tests of the simulator.
-func NewUserWithout(id string, guards Guards) *User {
-	u := NewUser(id)
-	u.guards = guards
 	return u
 }
 

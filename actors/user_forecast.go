@@ -26,7 +26,7 @@ type told float64
 
 // tellIntents tells every zone that the user may visit what it expects to need.
 func (u *User) tellIntents(now span.Time, out *Effects) {
-	if u.learned.habits == nil {
+	if u.learned.habits == nil || u.config.Silent {
 		return
 	}
 	u.tell(now, out, func(told, float64) bool { return true })
@@ -35,7 +35,7 @@ func (u *User) tellIntents(now span.Time, out *Effects) {
 // tellChanged tells those zones whose next hours look different from what they
 // were told.
 func (u *User) tellChanged(now span.Time, out *Effects) {
-	if u.learned.habits == nil {
+	if u.learned.habits == nil || u.config.Silent {
 		return
 	}
 	u.tell(now, out, func(before told, near float64) bool {

@@ -19,7 +19,7 @@ var usageKinds = [...]string{resource.CPU, resource.Memory, resource.Storage, re
 // learned is what a user's series says of it. It is derived state: a function of
 // the samples that were observed.
 type learned struct {
-	habits      *forecast.Habits // nil before the first request
+	habits      *forecast.Habits  // nil before the first request
 	usage       []*forecast.Usage // of usageKinds; empty before the first sample
 	requests    int64
 	first, last span.Time

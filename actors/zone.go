@@ -19,7 +19,7 @@ const (
 // ZoneConfig is what zones are made with.
 type ZoneConfig struct {
 	// Planner makes the planner of a new pool; nil means NewForecastPlanner.
-	Planner func(start span.Time) Planner
+	Planner func(pool PoolID, start span.Time) Planner
 	// IgnoreUsers plans from the zone's own demand alone: what users say of their
 	// future is not heard.
 	IgnoreUsers bool
@@ -59,6 +59,7 @@ type Zone struct {
 	planAt   span.Time         // the reminders that are set
 	sweepAt  span.Time
 	idle     []ledger.Idle
+	counts   ReservationCounts
 }
 
 // NewZone returns the zone id as it is before its first record.
@@ -112,6 +113,8 @@ func (z *Zone) Step(now span.Time, from Address, msg proto.Message, out *Effects
 		z.started(now, m, out)
 	case *messages.Activated:
 		z.stale = true
+	case *messages.Woken:
+		z.woken(m)
 	}
 	z.settle(now, out)
 }
@@ -184,6 +187,16 @@ func (z *Zone) setWakes(out *Effects) {
 	if sweep != z.sweepAt {
 		z.sweepAt = sweep
 		out.wake(wakeSweep, wakeTime(sweep))
+	}
+}
+
+// woken notes that a reminder is gone.
+func (z *Zone) woken(m *messages.Woken) {
+	switch m.GetKey() {
+	case wakePlan:
+		z.planAt = 0
+	case wakeSweep:
+		z.sweepAt = 0
 	}
 }
 

@@ -253,7 +253,9 @@ func (z *Zone) sweep(now span.Time, out *Effects) {
 
 func (z *Zone) foldSwept(r *messages.Swept) {
 	now := span.Time(r.GetAtMs())
-	for _, a := range z.books.Sweep(now).Allocations {
+	swept := z.books.Sweep(now)
+	z.counts.Expired += len(swept.Reservations)
+	for _, a := range swept.Allocations {
 		z.forgetClaim(now, a.Request, a.Held)
 	}
 }

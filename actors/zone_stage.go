@@ -102,7 +102,10 @@ func (z *Zone) stagePool(want *messages.Desired, idle ledger.Idle) {
 		return
 	}
 	n := units(idle.Firm.Plus(idle.Soft), p.unit)
-	p.countSoft(units(idle.Soft, p.unit), units(idle.Revoked, p.unit))
+	revoked := units(idle.Revoked, p.unit)
+	p.countSoft(units(idle.Soft, p.unit), revoked)
+	z.counts.Revoked += int(max(revoked-p.lost, 0))
+	p.lost = revoked
 	if n += int64(p.held); n > 0 {
 		want.Pools = append(want.Pools, p.stage(n))
 	}

@@ -6,6 +6,7 @@ package messages
 import (
 	"errors"
 	"fmt"
+	"sync"
 
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
@@ -15,24 +16,26 @@ import (
 // ErrRecord is wrapped by every error about bytes that are no record.
 var ErrRecord = errors.New("not a record")
 
-// recordKinds is the oneof of Record: which messages are records, and the number
-// under which each is stored.
-var recordKinds = (*Record)(nil).ProtoReflect().Descriptor().Oneofs().ByName("kind").Fields()
+// recordTable is what may be recorded: the oneof of Record.
+type recordTable struct {
+	kinds   protoreflect.FieldDescriptors
+	numbers map[protoreflect.FullName]protowire.Number
+}
 
-// recordNumbers is recordKinds by message name.
-var recordNumbers = func() map[protoreflect.FullName]protowire.Number {
-	numbers := make(map[protoreflect.FullName]protowire.Number, recordKinds.Len())
-	for i := range recordKinds.Len() {
-		field := recordKinds.Get(i)
-		numbers[field.Message().FullName()] = field.Number()
+// records is made on first use: descriptors are not there before init.
+var records = sync.OnceValue(func() recordTable {
+	kinds := (*Record)(nil).ProtoReflect().Descriptor().Oneofs().ByName("kind").Fields()
+	table := recordTable{kinds, make(map[protoreflect.FullName]protowire.Number, kinds.Len())}
+	for i := range kinds.Len() {
+		table.numbers[kinds.Get(i).Message().FullName()] = kinds.Get(i).Number()
 	}
-	return numbers
-}()
+	return table
+})
 
 // AppendRecord appends the encoding of m to dst: that of a Record whose field of
 // m's type is set to m. It panics if m is none of Record's kinds.
 func AppendRecord(dst []byte, m proto.Message) []byte {
-	number, ok := recordNumbers[m.ProtoReflect().Descriptor().FullName()]
+	number, ok := records().numbers[m.ProtoReflect().Descriptor().FullName()]
 	if !ok {
 		panic(fmt.Sprintf("messages: %T is not in record.proto", m))
 	}
@@ -54,7 +57,7 @@ func DecodeRecord(b []byte) (proto.Message, error) {
 	if n < 0 || kind != protowire.BytesType {
 		return nil, fmt.Errorf("%w: %d bytes without a tag", ErrRecord, len(b))
 	}
-	field := recordKinds.ByNumber(number)
+	field := records().kinds.ByNumber(number)
 	if field == nil {
 		return nil, fmt.Errorf("%w: number %d is unknown: it was written by a newer version", ErrRecord, number)
 	}

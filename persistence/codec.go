@@ -12,7 +12,7 @@ var ErrCorrupt = errors.New("corrupt data")
 
 // The form of a log entry: entryFormat, then commands, each a kind, a length and
 // a body. Numbers are uvarints; strings and bytes carry their length before them.
-// docs/FORMATS-persistence.md has the bodies.
+// docs/FORMATS.md has the bodies.
 const (
 	entryFormat   = 1
 	commandBatch  = 1

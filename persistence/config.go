@@ -52,7 +52,7 @@ func (c Config) Validate() error {
 		{c.Dir != "", "Dir", "a directory"},
 		{c.Identity != "" && len(c.Identity) <= MaxKeyBytes, "Identity", "1 to 512 bytes"},
 		{c.CacheBytes >= 1<<20, "CacheBytes", "at least 1 MiB"},
-		{c.MemTableBytes >= 1<<20 && c.MemTableBytes <= 1<<30, "MemTableBytes", "1 MiB to 1 GiB"},
+		{c.MemTableBytes >= 64<<10 && c.MemTableBytes <= 1<<30, "MemTableBytes", "64 KiB to 1 GiB"},
 		{c.Tick >= time.Millisecond, "Tick", "at least 1 ms"},
 		{c.ElectionTicks >= 2, "ElectionTicks", "at least 2"},
 		{c.FS != nil, "FS", "a file system"},

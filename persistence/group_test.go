@@ -89,3 +89,40 @@ func TestGroupSurvivesReopen(t *testing.T) {
 		t.Error(rows, err)
 	}
 }
+
+// TestReadWaitsForItsIndex confirms reads before what they must see is applied.
+func TestReadWaitsForItsIndex(t *testing.T) {
+	d, g := openOne(t, memoryConfig(vfs.NewMem()))
+	defer d.Close()
+	g.Events(nil)
+	g.reads, g.pending = []reading{{round: 8, tokens: []uint64{1}}, {round: 9, tokens: []uint64{2}}}, 2
+	g.confirm(9, g.state.applied+1)
+	if g.answerReads(); len(g.events) != 0 {
+		t.Error("a read was answered before its index was applied")
+	}
+	g.state.applied++
+	if g.answerReads(); tale(g.events) != "read 1\nread 2\n" || g.pending != 0 {
+		t.Errorf("events %q", tale(g.events))
+	}
+}
+
+// TestRemindersThatWentCostNothing moves one reminder often: the look for the next
+// must not walk over where it was.
+func TestRemindersThatWentCostNothing(t *testing.T) {
+	d, g := openOne(t, memoryConfig(vfs.NewMem()))
+	defer d.Close()
+	var base Version
+	for at := range int64(3_000) {
+		b := following(base, g.Term())
+		base, b.Wakes = b.Version, []Wake{{Key: "other"}, {Key: "k", AtMs: at + 1}}
+		must(t, g.Propose(b))
+		must(t, d.Pump())
+		g.Events(nil)
+		if next, ok, err := g.NextDue(); next != at+1 || !ok || err != nil {
+			t.Fatal(next, ok, err)
+		}
+	}
+	if from := *g.soon.at.Load(); from != 3_000 {
+		t.Errorf("the next look begins at %d", from)
+	}
+}

@@ -94,8 +94,12 @@ func rowKey(shard uint32, a Actor, position uint64) []byte {
 }
 
 func dueKey(shard uint32, w Wake) []byte {
-	key := binary.BigEndian.AppendUint64(appendTable(nil, tableDue, shard), uint64(w.AtMs))
-	return appendNames(key, w.Actor.Kind, w.Actor.ID, w.Key)
+	return appendNames(dueBound(shard, w.AtMs), w.Actor.Kind, w.Actor.ID, w.Key)
+}
+
+// dueBound returns a key before those of all reminders at atMs or later.
+func dueBound(shard uint32, atMs int64) []byte {
+	return binary.BigEndian.AppendUint64(appendTable(nil, tableDue, shard), uint64(atMs))
 }
 
 // parseDue is the inverse of dueKey.

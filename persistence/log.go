@@ -16,6 +16,9 @@ import (
 // is proposed.
 const (
 	MaxBatchBytes  = 256 << 10 // of one actor's batch, encoded: the size of the largest message
+	// MaxSnapshotBytes bounds a batch with a snapshot: the state of a zone with all
+	// the holdings that it may have.
+	MaxSnapshotBytes = 8 << 20
 	MaxRows        = 2_000     // of one ingest
 	MaxIngestBytes = 1 << 20   // of one ingest, encoded: 500 bytes for each of MaxRows
 	MaxKeyBytes    = 512       // of a kind, id, request id, reminder key or row identity: four id parts

@@ -2,6 +2,7 @@ package persistence
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 	"sort"
 
@@ -15,8 +16,8 @@ type Memory struct {
 	clock  clock
 	term   uint64
 	actors map[Actor]*kept
-	last   *kept // the one looked up last: a batch asks for its actor several times
-	due    *btreemap.BTreeMap[Wake, struct{}]
+	last   *kept                               // the one looked up last: a batch asks for its actor several times
+	due    *btreemap.BTreeMap[*Wake, struct{}] // by time, actor, key
 
 	// Answers by the day of log time in which they were settled. Those of two days
 	// hold all of the last 24 h; older days are dropped whole.
@@ -31,7 +32,7 @@ type Memory struct {
 type kept struct {
 	actor Actor
 	state State
-	wakes []Wake // of this actor, at most one per key; few, so a list
+	wakes []*Wake // of this actor, at most one per key; few, so a list
 	rows  []Placed
 	seen  map[sighting]struct{}
 }
@@ -56,7 +57,7 @@ type (
 func NewMemory() *Memory {
 	m := &Memory{
 		actors:  map[Actor]*kept{},
-		due:     btreemap.New[Wake, struct{}](32, compareWakes),
+		due:     btreemap.New[*Wake, struct{}](16, compareWakes),
 		answers: map[question]settled{},
 	}
 	m.Restart()
@@ -81,8 +82,8 @@ func (m *Memory) Propose(b *Batch) error {
 	if err := b.check(); err != nil {
 		return err
 	}
-	if len(m.events) >= MaxPending {
-		return ErrOverloaded
+	if err := m.admit(); err != nil {
+		return err
 	}
 	rows, refused, _ := m.clock.applyBatch(m, m.term, b, nil)
 	m.events = append(m.events, Event{Applied: &Applied{Actor: b.Actor, Version: b.Version, Err: refused}})
@@ -95,11 +96,19 @@ func (m *Memory) Ingest(nowMs int64, rows []Row) error {
 	if err := checkIngest(nowMs, rows); err != nil {
 		return err
 	}
-	if len(m.events) >= MaxPending {
-		return ErrOverloaded
+	if err := m.admit(); err != nil {
+		return err
 	}
 	placed, _ := m.clock.applyIngest(m, nowMs, rows, make([]Placed, 0, len(rows)))
 	m.tell(placed)
+	return nil
+}
+
+// admit refuses what would queue more events than a Log may.
+func (m *Memory) admit() error {
+	if len(m.events) >= MaxPending {
+		return fmt.Errorf("%w: %d events were not fetched", ErrOverloaded, len(m.events))
+	}
 	return nil
 }
 
@@ -111,8 +120,8 @@ func (m *Memory) tell(rows []Placed) {
 
 // ReadIndex implements Log.
 func (m *Memory) ReadIndex(token uint64) error {
-	if len(m.events) >= MaxPending {
-		return ErrOverloaded
+	if err := m.admit(); err != nil {
+		return err
 	}
 	m.events = append(m.events, Event{Read: &Read{Token: token}})
 	return nil
@@ -138,11 +147,11 @@ func (m *Memory) Answer(a Actor, request string) (result []byte, found bool, err
 // Due implements Log.
 func (m *Memory) Due(nowMs int64, limit int) ([]Wake, error) {
 	var due []Wake
-	for w := range m.due.Ascend(btreemap.Min[Wake](), btreemap.Max[Wake]()) {
+	for w := range m.due.Ascend(btreemap.Min[*Wake](), btreemap.Max[*Wake]()) {
 		if w.AtMs > nowMs || len(due) >= limit {
 			break
 		}
-		due = append(due, w)
+		due = append(due, *w)
 	}
 	return due, nil
 }
@@ -150,7 +159,10 @@ func (m *Memory) Due(nowMs int64, limit int) ([]Wake, error) {
 // NextDue implements Log.
 func (m *Memory) NextDue() (atMs int64, ok bool, err error) {
 	w, _, ok := m.due.Min()
-	return w.AtMs, ok, nil
+	if !ok {
+		return 0, false, nil
+	}
+	return w.AtMs, true, nil
 }
 
 // Series implements Log.
@@ -250,7 +262,10 @@ func (m *Memory) turn(today uint64) {
 
 // wake sets or clears the reminder key of k.
 func (m *Memory) wake(k *kept, key string, atMs int64) {
-	i := slices.IndexFunc(k.wakes, func(w Wake) bool { return w.Key == key })
+	i := slices.IndexFunc(k.wakes, func(w *Wake) bool { return w.Key == key })
+	if i >= 0 && k.wakes[i].AtMs == atMs {
+		return
+	}
 	if i >= 0 {
 		m.due.Delete(k.wakes[i])
 		k.wakes = slices.Delete(k.wakes, i, i+1)
@@ -258,7 +273,7 @@ func (m *Memory) wake(k *kept, key string, atMs int64) {
 	if atMs == 0 {
 		return
 	}
-	w := Wake{Actor: k.actor, Key: key, AtMs: atMs}
+	w := &Wake{Actor: k.actor, Key: key, AtMs: atMs}
 	k.wakes = append(k.wakes, w)
 	m.due.ReplaceOrInsert(w, struct{}{})
 }
@@ -278,7 +293,7 @@ func (m *Memory) place(p *Placed) (bool, error) {
 }
 
 // compareWakes orders reminders by time, then actor, then key.
-func compareWakes(a, b Wake) int {
+func compareWakes(a, b *Wake) int {
 	if a.AtMs != b.AtMs {
 		return cmp.Compare(a.AtMs, b.AtMs)
 	}

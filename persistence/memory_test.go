@@ -60,23 +60,6 @@ func TestSnapshotDropsTail(t *testing.T) {
 	}
 }
 
-func TestAnswersAreKeptADay(t *testing.T) {
-	log := NewMemory()
-	const at = 20_000*dayMs + dayMs/2
-	b := following(Version{}, 1)
-	b.NowMs, b.Answers = at, []Answer{{Request: "r", Result: []byte("x")}}
-	must(t, log.Propose(b))
-	for _, c := range []struct {
-		nowMs int64
-		want  bool
-	}{{at + dayMs - 1, true}, {at + dayMs, false}} {
-		must(t, log.Ingest(c.nowMs, nil))
-		if _, found, _ := log.Answer(ana, "r"); found != c.want {
-			t.Errorf("%d ms later: found %v", c.nowMs-at, found)
-		}
-	}
-}
-
 func TestRowsAreStoredOnce(t *testing.T) {
 	log := NewMemory()
 	log.Events(nil)

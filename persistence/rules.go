@@ -28,7 +28,11 @@ func (b *Batch) check() error {
 			return fmt.Errorf("%w: reminder %q of %v at %d ms", ErrInvalid, b.Wakes[i].Key, b.Actor, at)
 		}
 	}
-	return within(b.size(), MaxBatchBytes, b.Actor.String())
+	most := MaxBatchBytes
+	if b.Snapshot != nil {
+		most = MaxSnapshotBytes
+	}
+	return within(b.size(), most, b.Actor.String())
 }
 
 // checkIngest is check for the rows of an ingest.
@@ -112,7 +116,8 @@ type table interface {
 	version(a Actor) (Version, error)
 	// answered reports whether a stored answer of a was settled after afterMs.
 	answered(a Actor, request string, afterMs int64) (bool, error)
-	// keep stores all of an accepted batch but its rows; its answers at nowMs.
+	// keep stores all of an accepted batch but its rows; its answers at nowMs. The
+	// last call of version was for the same actor, with nothing written since.
 	keep(b *Batch, nowMs int64) error
 	// place stores p unless a row with its identity is stored.
 	place(p *Placed) (stored bool, err error)

@@ -20,7 +20,7 @@ type Scratch struct {
 func OpenScratch(shards ...uint32) (*Scratch, error) {
 	fs := vfs.NewCrashableMem()
 	c := Default()
-	c.Dir, c.FS, c.CacheBytes, c.MemTableBytes = "node", fs, 1<<20, 1<<20
+	c.Dir, c.FS, c.CacheBytes, c.MemTableBytes = "node", fs, 1<<20, 256<<10
 	s := &Scratch{config: c, fs: fs}
 	var err error
 	if s.Disk, err = OpenDisk(c); err != nil {

@@ -15,6 +15,7 @@ type Shard struct {
 	number uint32
 	group  *Group // the loop's alone
 	view   view
+	soon   *horizon
 
 	term  atomic.Uint64 // the group's
 	nowMs atomic.Int64  // the group's
@@ -109,13 +110,13 @@ func (sh *Shard) Answer(a Actor, request string) (result []byte, found bool, err
 
 // Due implements Log.
 func (sh *Shard) Due(nowMs int64, limit int) (due []Wake, err error) {
-	err = sh.read(func() (err error) { due, err = sh.view.due(nowMs, limit); return err })
+	err = sh.read(func() (err error) { due, err = sh.soon.due(sh.view, nowMs, limit); return err })
 	return due, err
 }
 
 // NextDue implements Log.
 func (sh *Shard) NextDue() (atMs int64, ok bool, err error) {
-	err = sh.read(func() (err error) { atMs, ok, err = sh.view.nextDue(); return err })
+	err = sh.read(func() (err error) { atMs, ok, err = sh.soon.next(sh.view); return err })
 	return atMs, ok, err
 }
 

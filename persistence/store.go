@@ -41,7 +41,7 @@ func OpenStore(c Config, notify func(shard uint32), shards ...uint32) (*Store, e
 	}
 	s := &Store{disk: d, wake: make(chan struct{}, 1), stop: make(chan struct{}), done: make(chan struct{})}
 	for _, g := range d.Groups() {
-		s.shards = append(s.shards, &Shard{store: s, group: g, view: g.log.view, number: g.shard})
+		s.shards = append(s.shards, &Shard{store: s, group: g, view: g.log.view, soon: g.soon, number: g.shard})
 	}
 	go s.run(c.Tick, notify)
 	return s, nil

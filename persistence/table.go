@@ -11,27 +11,25 @@ import (
 type diskTable struct {
 	view
 	batch *pebble.Batch
+	found header // by the last version
 }
 
-func newDiskTable(shard uint32, batch *pebble.Batch) diskTable {
-	return diskTable{view: view{db: batch, shard: shard}, batch: batch}
+func newDiskTable(shard uint32, batch *pebble.Batch) *diskTable {
+	return &diskTable{view: view{db: batch, shard: shard}, batch: batch}
 }
 
-func (t diskTable) version(a Actor) (Version, error) {
-	h, err := t.header(a)
-	return h.version, err
+func (t *diskTable) version(a Actor) (v Version, err error) {
+	t.found, err = t.header(a)
+	return t.found.version, err
 }
 
-func (t diskTable) answered(a Actor, request string, afterMs int64) (bool, error) {
+func (t *diskTable) answered(a Actor, request string, afterMs int64) (bool, error) {
 	_, found, err := t.answer(a, request, afterMs)
 	return found, err
 }
 
-func (t diskTable) keep(b *Batch, nowMs int64) error {
-	h, err := t.header(b.Actor)
-	if err != nil {
-		return err
-	}
+func (t *diskTable) keep(b *Batch, nowMs int64) error {
+	h := t.found
 	h.version = b.Version
 	if err := t.keepState(b, &h); err != nil {
 		return err
@@ -54,7 +52,7 @@ func (t diskTable) keep(b *Batch, nowMs int64) error {
 // keepState writes snapshot, records and header h. A tail is dropped by deleting
 // its records one by one: they are few, and a range tombstone per actor would
 // slow down every later scan.
-func (t diskTable) keepState(b *Batch, h *header) error {
+func (t *diskTable) keepState(b *Batch, h *header) error {
 	prefix := actorKey(tableActor, t.shard, b.Actor)
 	tail := append(prefix[:len(prefix):len(prefix)], partTail)
 	number := func(n uint64) []byte { return binary.BigEndian.AppendUint64(tail[:len(tail):len(tail)], n) }
@@ -78,7 +76,7 @@ func (t diskTable) keepState(b *Batch, h *header) error {
 }
 
 // wake sets or clears a reminder in both of its tables.
-func (t diskTable) wake(w Wake) error {
+func (t *diskTable) wake(w Wake) error {
 	old, err := t.wakeAt(w.Actor, w.Key)
 	if err != nil || old == w.AtMs {
 		return err
@@ -98,7 +96,7 @@ func (t diskTable) wake(w Wake) error {
 	return t.set(dueKey(t.shard, w), nil)
 }
 
-func (t diskTable) place(p *Placed) (stored bool, err error) {
+func (t *diskTable) place(p *Placed) (stored bool, err error) {
 	key := identityKey(t.shard, &p.Row)
 	if known, err := t.has(key); known || err != nil {
 		return false, err
@@ -110,9 +108,9 @@ func (t diskTable) place(p *Placed) (stored bool, err error) {
 }
 
 // dropAnswers drops those that were settled before the day before today.
-func (t diskTable) dropAnswers(today uint64) error {
+func (t *diskTable) dropAnswers(today uint64) error {
 	from, to := dayBound(tableAnswer, t.shard, 0), dayBound(tableAnswer, t.shard, max(today, 1)-1)
 	return t.batch.DeleteRange(from, to, nil)
 }
 
-func (t diskTable) set(key, value []byte) error { return t.batch.Set(key, value, nil) }
+func (t *diskTable) set(key, value []byte) error { return t.batch.Set(key, value, nil) }

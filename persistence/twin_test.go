@@ -144,7 +144,7 @@ func TestTwins(t *testing.T) {
 				must(t, w.memory.ReadIndex(7))
 				must(t, w.group.ReadIndex(7))
 			case 2:
-				nowMs += rapid.SampledFrom([]int64{1, dayMs / 2, dayMs, 40 * dayMs}).Draw(rt, "later")
+				nowMs += rapid.SampledFrom([]int64{1, dayMs / 3, dayMs / 2, dayMs, 40 * dayMs}).Draw(rt, "later")
 			case 3:
 				rows := drawRows(rt, 5)
 				must(t, w.memory.Ingest(nowMs, rows))
@@ -169,6 +169,27 @@ func (w *twins) compare(t testing.TB, rt *rapid.T) {
 	}
 	if w.group.pending != 0 || w.group.queued != 0 {
 		rt.Fatalf("%d pending, %d bytes queued when all is done", w.group.pending, w.group.queued)
+	}
+}
+
+func TestAnswersAreKeptADay(t *testing.T) {
+	w := newTwins(t)
+	defer w.disk.Close()
+	const at = 20_000*dayMs + dayMs/2
+	for _, log := range []Log{w.memory, w.group} {
+		b := following(Version{}, log.Term())
+		b.NowMs, b.Answers = at, []Answer{{Request: "r", Result: []byte("x")}}
+		must(t, log.Propose(b))
+		for _, c := range []struct {
+			nowMs int64
+			want  bool
+		}{{at, true}, {at + dayMs/2, true}, {at + dayMs - 1, true}, {at + dayMs, false}} {
+			must(t, log.Ingest(c.nowMs, nil))
+			must(t, w.disk.Pump())
+			if _, found, err := log.Answer(ana, "r"); found != c.want || err != nil {
+				t.Errorf("%T, %d ms later: found %v, %v", log, c.nowMs-at, found, err)
+			}
+		}
 	}
 }
 

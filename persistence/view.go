@@ -65,15 +65,12 @@ func (v view) answer(a Actor, request string, afterMs int64) (result []byte, fou
 	return result, found, err
 }
 
-// due is Log.Due.
-func (v view) due(nowMs int64, limit int) (due []Wake, err error) {
-	if limit <= 0 || nowMs < 0 {
+// due returns up to limit reminders from fromMs to toMs, in order.
+func (v view) due(fromMs, toMs int64, limit int) (due []Wake, err error) {
+	if limit <= 0 || toMs < fromMs {
 		return nil, nil
 	}
-	nowMs = min(nowMs, MaxTimeMs)
-	from := appendTable(nil, tableDue, v.shard)
-	to := binary.BigEndian.AppendUint64(bytes.Clone(from), uint64(nowMs)+1)
-	err = v.scan(from, to, func(key, _ []byte) error {
+	err = v.scan(dueBound(v.shard, fromMs), dueBound(v.shard, toMs+1), func(key, _ []byte) error {
 		w, err := parseDue(key)
 		if due = append(due, w); err == nil && len(due) == limit {
 			err = errEnough
@@ -81,15 +78,6 @@ func (v view) due(nowMs int64, limit int) (due []Wake, err error) {
 		return err
 	})
 	return due, err
-}
-
-// nextDue is Log.NextDue.
-func (v view) nextDue() (atMs int64, ok bool, err error) {
-	first, err := v.due(MaxTimeMs, 1)
-	if err != nil || len(first) == 0 {
-		return 0, false, err
-	}
-	return first[0].AtMs, true, nil
 }
 
 // wakeAt returns the time of a reminder, 0 if it isn't set.

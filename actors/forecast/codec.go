@@ -58,7 +58,7 @@ func (d *decoder) int(least, most int64) int64 {
 	return n
 }
 
-// float reads a number that is finite.
+// float reads a number that is finite and within ±maxSum.
 func (d *decoder) float() float64 {
 	b := d.take(8)
 	if b == nil {
@@ -68,12 +68,12 @@ func (d *decoder) float() float64 {
 }
 
 // maxSum bounds decayed sums, so that products of a few of them stay finite.
-const maxSum = 1e24
+const maxSum = 1e36
 
 // amount reads a number from 0 to maxSum.
 func (d *decoder) amount() float64 {
 	x := d.float()
-	if x < 0 || x > maxSum {
+	if x < 0 {
 		d.fail("a sum is %v", x)
 		return 0
 	}
@@ -87,7 +87,7 @@ func (d *decoder) small() float32 {
 		return 0
 	}
 	x := d.finite(float64(math.Float32frombits(binary.BigEndian.Uint32(b))))
-	if x < 0 || x > maxSum {
+	if x < 0 {
 		d.fail("a sum is %v", x)
 		return 0
 	}
@@ -95,8 +95,8 @@ func (d *decoder) small() float32 {
 }
 
 func (d *decoder) finite(x float64) float64 {
-	if math.IsNaN(x) || math.IsInf(x, 0) {
-		d.fail("a number is not finite")
+	if !(math.Abs(x) <= maxSum) {
+		d.fail("a number is %v", x)
 		return 0
 	}
 	return x

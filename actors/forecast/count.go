@@ -100,11 +100,14 @@ func (c Count) Quantile(level float64) int {
 // Tails fills dst with P(arrivals >= 1), P(arrivals >= 2) and so on, in one pass.
 func (c Count) Tails(dst []float64) []float64 {
 	clear(dst)
-	left := 1.0
+	left, next := 1.0, 0
 	c.walk(func(k int, p float64) bool {
+		for ; next < min(k, len(dst)); next++ {
+			dst[next] = 1
+		}
 		left -= p
 		if k < len(dst) {
-			dst[k] = max(0, left)
+			dst[k], next = max(0, left), k+1
 		}
 		return k+1 < len(dst)
 	})

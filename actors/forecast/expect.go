@@ -60,8 +60,9 @@ type DatasetRates struct {
 const presenceReach = 6 * span.Hour
 
 // Expect fills dst with what is expected in each of slots slots (at most MaxSlots) of
-// the given length; the first is the one in which now lies. It reuses dst's memory,
-// which the next call overwrites.
+// the given length, which must be positive; the first is the one in which now lies.
+// What is expected at zones and datasets never seen is in none of the rates. It reuses
+// dst's memory, which the next call overwrites.
 func (h *Habits) Expect(now span.Time, slot span.Duration, slots int, dst *Expectation) {
 	slots = min(max(slots, 0), MaxSlots)
 	dst.begin(h, now.Floor(slot), slot, slots)
@@ -69,7 +70,7 @@ func (h *Habits) Expect(now span.Time, slot span.Duration, slots int, dst *Expec
 	w.survey(h, now)
 	var zone, exact [MaxPlaces]float64
 	calendar := h.rhythm.calendar(now)
-	known := 1 - h.fresh.place()
+	knownZone, knownPlace := 1-h.fresh.zone(), 1-h.fresh.place()
 	for s := range slots {
 		middle := dst.From.Add(span.Duration(s)*slot + slot/2)
 		lead := max(0, middle.Sub(now))
@@ -78,8 +79,8 @@ func (h *Habits) Expect(now span.Time, slot span.Duration, slots int, dst *Expec
 		w.shares(&h.placeWeights, &exact)
 		rate := h.rateAt(&calendar, max(now, middle), lead)
 		for i, p := range h.places {
-			dst.zone(p.zone)[s] += float32(rate * zone[i])
-			dst.place(i)[s] = float32(rate * known * exact[i])
+			dst.zone(p.zone)[s] += float32(rate * knownZone * zone[i])
+			dst.place(i)[s] = float32(rate * knownPlace * exact[i])
 		}
 	}
 	dst.rank(h)

@@ -1,6 +1,7 @@
 package forecast
 
 import (
+	"cmp"
 	"slices"
 
 	"github.com/zonecast/zonecast/actors/span"
@@ -148,14 +149,25 @@ func (h *Habits) place(v Visit) int {
 		h.places = append(h.places, fresh)
 		return len(h.places) - 1
 	}
+	least := h.leastPlace()
+	h.forgetPlace(least)
+	h.places[least] = fresh
+	return least
+}
+
+// leastPlace returns the place with the fewest kept visits; of several, the one that
+// was left longest ago.
+func (h *Habits) leastPlace() int {
+	var last [MaxPlaces]int
+	for i, v := range h.visits {
+		last[v.place] = i
+	}
 	least := 0
 	for i, p := range h.places {
-		if p.visits < h.places[least].visits {
+		if cmp.Or(cmp.Compare(p.visits, h.places[least].visits), cmp.Compare(last[i], last[least])) < 0 {
 			least = i
 		}
 	}
-	h.forgetPlace(least)
-	h.places[least] = fresh
 	return least
 }
 

@@ -89,7 +89,6 @@ func (h *Habits) decodeVisits(d *decoder) {
 
 func (r *rhythm) encode(e *encoder) {
 	e.int(int64(r.last))
-	e.int(int64(r.at))
 	e.float(r.unit)
 	for t := range r.hours {
 		for _, w := range r.hours[t] {
@@ -103,7 +102,7 @@ func (r *rhythm) encode(e *encoder) {
 }
 
 func (r *rhythm) decode(d *decoder) {
-	r.last, r.at = d.time(), d.time()
+	r.last = d.time()
 	if r.unit = d.float(); d.err == nil && !(r.unit >= 1 && r.unit <= unitLimit) {
 		d.fail("the unit is %v", r.unit)
 	}

@@ -39,6 +39,7 @@ const (
 	contextFade   = 4 * span.Hour // what came before fades with the time since
 	contextReach  = 3 * span.Hour // and with the lead time
 	noContext     = .2            // likeness of a visit whatever came before it
+	leastTrust    = .02           // below it the context has no say, to save time
 )
 
 // leastShare is the smallest share of a kernel's mass that counts: what it held for
@@ -61,6 +62,9 @@ func newAgeing(halfLifeDays float64) *ageing {
 }
 
 var steadyAge, mediumAge, recentAge = newAgeing(steadyDays), newAgeing(mediumDays), newAgeing(recentDays)
+
+// perDay turns a duration into days: a product is several times faster than a quotient.
+const perDay = 1 / float64(span.Day)
 
 // likeness holds how alike an instant is to each hour of the day on weekdays, and on
 // weekends after that.
@@ -93,9 +97,8 @@ var likenesses = func() (all [2 * 24]likeness) {
 // view is what each kernel gives to each place, seen from one instant.
 type view struct {
 	h      *Habits
-	now    span.Time
-	trust  float64 // in the visits before: at now, after survey; at the instant turned to
-	fresh  float64 // trust at now
+	fresh  float64 // trust in what came before, at the instant of the survey
+	trust  float64 // the same at the instant turned to
 	places [MaxPlaces]masses
 	total  masses
 	visits [MaxVisits]struct {
@@ -121,14 +124,14 @@ func (m *masses) kernels(trust float64) [kernels]float64 {
 
 // survey weighs the visits of h by age and context at now.
 func (w *view) survey(h *Habits, now span.Time) {
-	w.h, w.now = h, now
+	w.h = h
 	n := len(h.visits)
 	if n == 0 {
 		return
 	}
 	w.fresh = fade(max(0, now.Sub(h.visits[n-1].at)), contextFade)
 	for i, v := range h.visits {
-		days := min(max(0, int(now.Sub(v.at)/span.Day)), ageingDays-1)
+		days := min(max(0, int(float64(now.Sub(v.at))*perDay)), ageingDays-1)
 		age, before := mediumAge[days], h.context(i)
 		w.visits[i].age, w.visits[i].before = age, before
 		m := &w.places[v.place]
@@ -149,10 +152,30 @@ func (w *view) survey(h *Habits, now span.Time) {
 // turn makes w look at the instant at, lead after now.
 func (w *view) turn(at span.Time, lead span.Duration) {
 	w.trust = w.fresh * fade(lead, contextReach)
-	row := alike(hourOf(at, w.h.offset))
 	for i := range w.h.places {
 		w.places[i].time, w.places[i].both = 0, 0
 	}
+	row := alike(hourOf(at, w.h.offset))
+	if w.trust < leastTrust {
+		w.trust = 0
+		w.turnTime(row)
+	} else {
+		w.turnBoth(row)
+	}
+}
+
+// turnTime fills the masses by time alone; turnBoth those by context too.
+func (w *view) turnTime(row *likeness) {
+	sum := 0.0
+	for i, v := range w.h.visits {
+		x := w.visits[i].age * row[v.kind]
+		w.places[v.place].time += x
+		sum += x
+	}
+	w.total.time, w.total.both = sum, 0
+}
+
+func (w *view) turnBoth(row *likeness) {
 	var time, both float64
 	for i, v := range w.h.visits {
 		x := w.visits[i].age * row[v.kind]

@@ -1,10 +1,6 @@
 package forecast
 
-import (
-	"math"
-
-	"github.com/zonecast/zonecast/actors/span"
-)
+import "github.com/zonecast/zonecast/actors/span"
 
 // Model forecasts one series of amounts by a point; Usage makes quantiles of it. A
 // model learns by one observation at a time and costs the same however long the
@@ -167,6 +163,3 @@ func (m *daily) decode(d *decoder) {
 		m.sums[i], m.counts[i] = d.small(), d.small()
 	}
 }
-
-// least is the smallest scale that divides: below it a series is constant.
-const least = math.SmallestNonzeroFloat32

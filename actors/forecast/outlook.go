@@ -64,3 +64,6 @@ func (o *outlook) expected(p *Pool) float64 {
 	o.start = end
 	return sum
 }
+
+// latest returns the window that next was last asked about.
+func (o *outlook) latest() span.Window { return span.Window{Start: o.start.Add(-o.step), End: o.start} }

@@ -22,14 +22,26 @@ const (
 	experts      = expertUsers + 1
 )
 
-// Learning rates, chosen on eight weeks of a public mobility trace.
-var (
+// Learning, chosen on eight weeks of a public mobility trace; the forecast is flat
+// around these values.
+const (
 	seasonRate, seasonShare = .1, .0001
 	expertRate, expertShare = .1, .0001
-	ratioPrior              = [len(memories)]float64{.3, .5, 2} // pseudo-arrivals that hold a ratio near 1
-	expertPrior             = [experts]float64{.4, .15, .15, .15, .15}
-	leadFade                = [len(memories)]span.Duration{40 * span.Minute, 4 * span.Hour, 24 * span.Hour}
 )
+
+var (
+	seasonPrior = uniform()
+	expertPrior = [experts]float64{.4, .15, .15, .15, .15}
+	ratioPrior  = [len(memories)]float64{.3, .5, 2} // pseudo-arrivals that hold a ratio near 1
+	leadFade    = [len(memories)]span.Duration{40 * span.Minute, 4 * span.Hour, 24 * span.Hour}
+)
+
+func uniform() (w [seasonal]float64) {
+	for i := range w {
+		w[i] = 1 / float64(seasonal)
+	}
+	return w
+}
 
 // usersMemory is the time over which what users announce is set against what came.
 const usersMemory = 14 * span.Day
@@ -41,7 +53,7 @@ const usersPrior = 20
 const spreadMemory = 2000
 
 // maxCatchUp bounds the hours that are closed one by one after a silence; what lies
-// before them is as if it had not been watched. 35 days keep one call below 20 ms.
+// before them is as if it had not been watched. 35 days keep one call below 1 ms.
 const maxCatchUp = 35 * 24
 
 // Pool forecasts the arrivals at one pool. Create it with NewPool. A Pool is not safe
@@ -64,7 +76,8 @@ type Pool struct {
 	users          ratio
 	rates          hourRates // of the open hour; derived
 	open           scoring
-	excess, square float64 // decayed sums of (n-mean)^2 - mean and of mean^2
+	excess, square float64   // decayed sums of (n-mean)^2 - mean and of mean^2
+	band           Conformal // of (n-mean)/sd, at BandLevel
 }
 
 // ratio is a decayed number of actual and of expected arrivals.
@@ -86,6 +99,7 @@ type scoring struct {
 	means      [experts]float64 // expected arrivals; users' is NaN if they were silent
 	announced  float64          // by the users, as they said it
 	mean       float64
+	deviation  float64 // standard
 	count      float64
 }
 
@@ -97,10 +111,7 @@ func NewPool(start span.Time, offset int) *Pool {
 	for i := range p.tables {
 		p.tables[i].unit = 1
 	}
-	for i := range p.season {
-		p.season[i] = 1 / float64(seasonal)
-	}
-	p.weights = expertPrior
+	p.season, p.weights = seasonPrior, expertPrior
 	return p
 }
 
@@ -202,11 +213,7 @@ func (p *Pool) closeHour() {
 	for i, rate := range logs {
 		logs[i] = poissonLog(p.count, rate)
 	}
-	var even [seasonal]float64
-	for i := range even {
-		even[i] = 1 / float64(seasonal)
-	}
-	learn(p.season[:], even[:], logs[:], seasonRate, seasonShare)
+	learn(p.season[:], seasonPrior[:], logs[:], seasonRate, seasonShare)
 	for i := range p.tables {
 		p.tables[i].add(p.hour, p.count, 1)
 		p.tables[i].age(growthPerHour(halfLives[i]))
@@ -234,13 +241,15 @@ func (p *Pool) settle() {
 	const f = 1 - 1.0/spreadMemory
 	p.excess = p.excess*f + (w.count-w.mean)*(w.count-w.mean) - w.mean
 	p.square = p.square*f + w.mean*w.mean
+	p.band.Learn((w.count-w.mean)/max(w.deviation, leastScale), BandLevel)
 	p.open = scoring{}
 }
 
 // Forecast fills dst with the distribution of the number of arrivals in each of
 // len(dst) windows: the i-th is [first + i*step, first + (i+1)*step). intents are the
 // expected arrivals that the pool's users announce for the same windows; nil, or a
-// length other than dst's, means that nothing is announced. now must not go back.
+// length other than dst's, means that nothing is announced, as does an intent outside of
+// [0, MaxCount]. now must not go back.
 func (p *Pool) Forecast(now, first span.Time, step span.Duration, intents []float64, dst []Count) []Count {
 	p.advance(now)
 	if len(intents) != len(dst) {
@@ -250,17 +259,36 @@ func (p *Pool) Forecast(now, first span.Time, step span.Duration, intents []floa
 	outlook := p.outlook(now, first, step)
 	for i := range dst {
 		announced := math.NaN()
-		if intents != nil {
+		if intents != nil && intents[i] >= 0 && intents[i] <= MaxCount {
 			announced = intents[i]
 		}
 		mean := outlook.next(p, announced*p.users.shrunk(usersPrior))
-		if i == 0 && first >= now && first >= p.open.end {
-			p.open = scoring{start: first, end: first.Add(step), means: outlook.means,
-				announced: announced, mean: mean}
-		}
 		dst[i] = Count{mean, mean + spread*mean*mean}
+		p.await(now, outlook.latest(), scoring{
+			means: outlook.means, announced: announced,
+			mean: mean, deviation: math.Sqrt(dst[i].Variance),
+		})
 	}
 	return dst
+}
+
+// await keeps s, the forecast of window w, for its outcome, if w is the next to begin
+// and no other is waiting.
+func (p *Pool) await(now span.Time, w span.Window, s scoring) {
+	if p.open.end == 0 && w.Start >= now && w.Start.Sub(now) < w.Length() {
+		s.start, s.end = w.Start, w.End
+		p.open = s
+	}
+}
+
+// BandLevel is the share of windows that Upper holds for.
+const BandLevel = .9
+
+// Upper returns an upper bound of the arrivals in a window whose distribution, from
+// Forecast, is c: mean plus so many standard deviations as would have bounded a share
+// BandLevel of the windows scored so far (Conformal), not fewer than 0.
+func (p *Pool) Upper(c Count) float64 {
+	return max(0, c.Mean+p.band.Offset*math.Sqrt(c.Variance))
 }
 
 // spread returns the variance of the pool's common shock relative to its mean

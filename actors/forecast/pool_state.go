@@ -28,7 +28,7 @@ func (p *Pool) MarshalBinary() ([]byte, error) {
 	for _, r := range append(p.ratios[:len(p.ratios):len(p.ratios)], p.users) {
 		e.floats(r.actual, r.expected)
 	}
-	e.floats(p.excess, p.square)
+	e.floats(p.excess, p.square, p.band.Offset, p.band.Scale)
 	p.open.encode(&e)
 	return e.out, nil
 }
@@ -53,6 +53,7 @@ func (p *Pool) UnmarshalBinary(data []byte) error {
 	}
 	q.users = ratio{d.amount(), d.amount()}
 	q.excess, q.square = d.float(), d.amount()
+	q.band = Conformal{d.float(), d.amount()}
 	q.open.decode(&d)
 	if d.err == nil && hourOf(q.clock, q.offset) != q.hour {
 		d.fail("the clock is not in the open hour")
@@ -122,7 +123,7 @@ func (w *scoring) encode(e *encoder) {
 		e.floats(w.announced, w.means[expertUsers])
 	}
 	e.floats(w.means[:expertUsers]...)
-	e.floats(w.mean, w.count)
+	e.floats(w.mean, w.deviation, w.count)
 }
 
 func (w *scoring) decode(d *decoder) {
@@ -137,5 +138,5 @@ func (w *scoring) decode(d *decoder) {
 	for i := range w.means[:expertUsers] {
 		w.means[i] = d.amount()
 	}
-	w.mean, w.count = d.amount(), d.amount()
+	w.mean, w.deviation, w.count = d.amount(), d.amount(), d.amount()
 }

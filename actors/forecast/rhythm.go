@@ -34,14 +34,13 @@ const (
 // weekdays and weekends, times a factor by the time since the last visit.
 type rhythm struct {
 	start, last span.Time // last is 0 before the first visit
-	unit        float64   // weight of a visit now
-	at          span.Time // of unit
+	unit        float64   // weight of a visit at the last one
 	hours       [2][24]float32
 	actual      [sinceBuckets]float32 // visits by the time since the one before
 	expected    [sinceBuckets]float32 // what the calendar alone had expected there
 }
 
-func newRhythm(start span.Time) rhythm { return rhythm{start: start, at: start, unit: 1} }
+func newRhythm(start span.Time) rhythm { return rhythm{start: start, unit: 1} }
 
 func bucketOf(since span.Duration) int {
 	for i, end := range sinceEnds {
@@ -50,6 +49,15 @@ func bucketOf(since span.Duration) int {
 		}
 	}
 	return sinceBuckets - 1
+}
+
+// fadedMost is the most that a profile fades between two visits: to a weight without
+// any say, that is still far from the smallest float32.
+const fadedMost = 1e-12
+
+// faded returns what remains at now of the weight of the last visit.
+func (r *rhythm) faded(now span.Time) float64 {
+	return max(fadedMost, math.Exp2(-float64(now.Sub(r.last))/(rhythmDays*float64(span.Day))))
 }
 
 // factor returns how much likelier than by the calendar a visit is so long after the
@@ -64,10 +72,9 @@ func (r *rhythm) observe(at span.Time, offset int) {
 	if r.last != 0 {
 		r.account(at, offset)
 		r.actual[bucketOf(at.Sub(r.last))]++
+		r.unit /= r.faded(at)
 	}
-	r.unit *= math.Exp2(float64(at.Sub(r.at)) / (rhythmDays * float64(span.Day)))
-	r.at, r.last = at, at
-	if r.unit > unitLimit {
+	if r.last = at; r.unit > unitLimit {
 		r.rescale()
 	}
 	h := hourOf(at, offset)
@@ -133,7 +140,7 @@ func (r *rhythm) calendar(now span.Time) calendar {
 	const mean = rhythmDays / math.Ln2
 	watched := max(0, float64(now.Sub(r.start))/float64(span.Day))
 	c := calendar{r: r, days: mean * (1 - math.Exp(-watched/mean))}
-	c.scale = math.Exp2(-float64(now.Sub(r.at))/(rhythmDays*float64(span.Day))) / r.unit
+	c.scale = r.faded(now) / r.unit
 	for t := range r.hours {
 		for _, w := range r.hours[t] {
 			c.total += float64(w)

@@ -114,7 +114,8 @@ func drawHabits(t *rapid.T) (*forecast.Habits, span.Time) {
 		now = now.Add(span.Duration(rapid.Int64Range(0, int64(span.Day)).Draw(t, "gap")))
 		zone := rapid.IntRange(1, variety).Draw(t, "zone")
 		set := rapid.IntRange(0, variety).Draw(t, "dataset")
-		h.Observe(forecast.Visit{At: now, Zone: name("z", zone), Dataset: name("d", set), Duration: span.Hour, Bytes: int64(set)})
+		h.Observe(forecast.Visit{At: now, Zone: name("z", zone), Dataset: name("d", set),
+			Duration: span.Hour, Bytes: int64(set)})
 	}
 	checkHabits(t, h, now)
 	return h, now

@@ -20,7 +20,7 @@ const MaxUsage = 1 << 53
 const usageModels = 3
 
 // The horizon buckets: a forecast for the next hour and one for the same hour of the
-// next day. Between them quantiles are interpolated by lead time.
+// next day. Between them quantiles are interpolated by the logarithm of the lead time.
 const (
 	near = iota
 	far
@@ -114,9 +114,9 @@ func (u *Usage) score(y float64) {
 	for i := range usageModels {
 		best = min(best, math.Abs(y-u.made[near][i]))
 	}
+	scale := u.scale.sum / max(1, u.scale.weight)
 	u.scale.add(best)
-	scale := u.scale.sum / u.scale.weight
-	if scale < least {
+	if scale < leastScale {
 		return
 	}
 	for b := range buckets {
@@ -126,7 +126,7 @@ func (u *Usage) score(y float64) {
 			for q, level := range Levels {
 				c := &u.bands[b][i][q]
 				logs[i] -= pinball(residual-c.Offset, level) / scale
-				c.Learn(residual, level, scale)
+				c.Learn(residual, level)
 			}
 		}
 		learn(u.weights[b][:], usagePrior[:], logs[:], usageRate, usageShare)
@@ -139,7 +139,7 @@ func (u *Usage) Forecast(now, first span.Time, slot span.Duration, dst []Quantil
 	models := u.models()
 	for s := range dst {
 		at := first.Add(span.Duration(s)*slot + slot/2)
-		reach := min(max(0, (at.Sub(now).Hours()-1)/(farHours-1)), 1)
+		reach := min(max(0, math.Log(max(1, at.Sub(now).Hours()))/math.Log(farHours)), 1)
 		dst[s] = Quantiles{}
 		for b, share := range [buckets]float64{1 - reach, reach} {
 			for i, m := range models {
@@ -178,7 +178,7 @@ func (u *Usage) MarshalBinary() ([]byte, error) {
 		e.floats(u.weights[b][:]...)
 		for i := range u.bands[b] {
 			for _, c := range u.bands[b][i] {
-				e.float(c.Offset)
+				e.floats(c.Offset, c.Scale)
 			}
 		}
 	}
@@ -209,7 +209,7 @@ func (u *Usage) UnmarshalBinary(data []byte) error {
 		d.weights(v.weights[b][:])
 		for i := range v.bands[b] {
 			for q := range v.bands[b][i] {
-				v.bands[b][i][q].Offset = d.float()
+				v.bands[b][i][q] = Conformal{d.float(), d.amount()}
 			}
 		}
 	}

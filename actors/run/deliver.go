@@ -158,14 +158,19 @@ func (a *Activation) records(b *persistence.Batch) {
 }
 
 // answers are the results that the step settles for good: those it recorded
-// something for. A mere read or refusal may turn out otherwise next time.
+// something for and somebody waits for, each id once. A mere read or refusal may
+// turn out otherwise next time, and an id that nobody waits for may have an answer
+// from before.
 func (a *Activation) answers() []persistence.Answer {
 	if len(a.effects.Records) == 0 {
 		return nil
 	}
 	var settled []persistence.Answer
-	for _, r := range a.effects.Replies {
-		settled = append(settled, persistence.Answer{Request: r.Request, Result: encodeAnswer(r.Message)})
+	for i, r := range a.effects.Replies {
+		again := slices.ContainsFunc(a.effects.Replies[:i], func(s actors.Reply) bool { return s.Request == r.Request })
+		if _, waited := a.callers[r.Request]; waited && !again {
+			settled = append(settled, persistence.Answer{Request: r.Request, Result: encodeAnswer(r.Message)})
+		}
 	}
 	return settled
 }

@@ -155,7 +155,7 @@ func (t *trial) logs() []persistence.Log {
 func (t *trial) machine(a actors.Address) actors.Machine {
 	switch a.Kind {
 	case actors.KindUser:
-		return actors.NewUserWithout(a.ID, t.config.Actors)
+		return actors.NewUser(a.ID, actors.UserConfig{Guards: t.config.Actors})
 	case actors.KindTenant:
 		return actors.NewTenant(a.ID)
 	}

@@ -71,8 +71,8 @@ type weather struct {
 	commit                 span.Duration
 	crashEvery, electEvery span.Duration
 	operateEvery           span.Duration
-	failStarts             int           // per mille
-	latest                 span.Time     // when the message that is last on its way arrives
+	failStarts             int       // per mille
+	latest                 span.Time // when the message that is last on its way arrives
 }
 
 func newWeather(random *rand.Rand, counts Counts) *weather {
@@ -139,4 +139,6 @@ func (w *weather) loseProposal() bool {
 func (w *weather) commits() span.Duration { return span.Duration(1 + w.random.Int64N(int64(w.commit))) }
 
 // around draws a duration whose mean is d.
-func (w *weather) around(d span.Duration) span.Duration { return 1 + span.Duration(w.random.Int64N(2*int64(d))) }
+func (w *weather) around(d span.Duration) span.Duration {
+	return 1 + span.Duration(w.random.Int64N(2*int64(d)))
+}

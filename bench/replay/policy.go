@@ -66,7 +66,7 @@ func Policies() []Policy {
 func planner(of func(knob float64) actors.Planner) func(*setting, float64) actors.ZoneConfig {
 	return func(_ *setting, knob float64) actors.ZoneConfig {
 		return actors.ZoneConfig{
-			Planner:     func(span.Time) actors.Planner { return of(knob) },
+			Planner:     func(actors.PoolID, span.Time) actors.Planner { return of(knob) },
 			IgnoreUsers: true,
 			NoPrefetch:  true,
 		}
@@ -89,16 +89,17 @@ func Named(list string) ([]Policy, error) {
 	}
 	for _, name := range names {
 		if !slices.ContainsFunc(all, func(p Policy) bool { return p.Name == name }) {
-			return nil, fmt.Errorf("%w: there is no policy %q; there are %s", ErrConfig, name, strings.Join(names2(all), ", "))
+			return nil, fmt.Errorf("%w: there is no policy %q; there are %s", ErrConfig, name, PolicyNames())
 		}
 	}
 	return chosen, nil
 }
 
-func names2(policies []Policy) []string {
+// PolicyNames returns the names of all policies, with commas between.
+func PolicyNames() string {
 	var names []string
-	for _, p := range policies {
+	for _, p := range Policies() {
 		names = append(names, p.Name)
 	}
-	return names
+	return strings.Join(names, ", ")
 }

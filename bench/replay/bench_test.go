@@ -1,0 +1,66 @@
+package replay
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/zonecast/zonecast/actors/span"
+	"github.com/zonecast/zonecast/bench/trace"
+)
+
+// realTrace returns the replay's real input; it skips the test where that is
+// absent, but in CI, which has it, fails.
+func realTrace(t testing.TB) (*trace.Trace, []trace.Zone) {
+	t.Helper()
+	dir := os.Getenv("ZONECAST_DATA")
+	if dir == "" {
+		dir = "../../../shared/data"
+	}
+	rows, err := trace.Read(filepath.Join(dir, "traces/nyc_visits.csv.gz"), trace.Options{})
+	if err != nil {
+		if os.Getenv("CI") == "" && os.IsNotExist(err) {
+			t.Skipf("TestRealTrace needs the real trace: %v", err)
+		}
+		t.Fatal(err)
+	}
+	zones, err := trace.ReadZones(filepath.Join(dir, "traces/nyc_zones.csv"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return rows, zones.Zones
+}
+
+// lastWeeks returns a replay of the last weeks of the real trace, of which the
+// last is scored.
+func lastWeeks(t testing.TB, weeks int) *Config {
+	rows, zones := realTrace(t)
+	last := rows.Rows[len(rows.Rows)-1].At
+	first := 0
+	for rows.Rows[first].At < last.Add(-span.Duration(weeks)*span.Week) {
+		first++
+	}
+	return &Config{
+		Rows: rows.Rows[first:], Zones: zones, From: last.Add(-span.Week), Starts: "container", CostRatio: 10, Seed: 1,
+	}
+}
+
+// BenchmarkPolicy replays the last ten weeks of the real trace under each policy.
+func BenchmarkPolicy(b *testing.B) {
+	config := lastWeeks(b, 10)
+	for _, p := range Policies() {
+		b.Run(p.Name, func(b *testing.B) {
+			events := 0
+			for b.Loop() {
+				o, err := Run(context.Background(), config, p, p.Default, nil)
+				if err != nil {
+					b.Fatal(err)
+				}
+				events += o.Events
+			}
+			b.ReportMetric(float64(events)/b.Elapsed().Seconds(), "events/s")
+			b.ReportMetric(float64(len(config.Rows)), "requests")
+		})
+	}
+}
