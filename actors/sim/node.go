@@ -19,6 +19,7 @@ func (w *World) Crash(locals ...actors.Address) {
 	}
 	for _, s := range w.shards {
 		s.forget()
+		s.term = 0
 	}
 }
 
@@ -29,7 +30,7 @@ func (w *World) Restart(logs []persistence.Log) {
 	for i, s := range w.shards {
 		s.log, s.known = logs[i], false
 	}
-	w.drive()
+	w.pump()
 }
 
 // Tend gives up the activations whose outcomes never came, and passivates those that

@@ -16,6 +16,7 @@ type shard struct {
 	world  *World
 	log    persistence.Log
 	live   map[actors.Address]*run.Activation
+	term   uint64 // in which activations may live; 0 for none
 	serial uint64 // of the last activation
 	reads  map[uint64]reader
 	read   uint64 // last token
@@ -32,7 +33,7 @@ type reader struct {
 }
 
 func newShard(w *World, log persistence.Log) *shard {
-	s := &shard{world: w, log: log}
+	s := &shard{world: w, log: log, term: log.Term()}
 	s.forget()
 	return s
 }
@@ -44,9 +45,13 @@ func (s *shard) forget() {
 	s.reads = make(map[uint64]reader)
 }
 
-// resign drops every activation when the shard's leadership is lost, and tells those
-// who wait.
-func (s *shard) resign() {
+// lead begins a term, 0 for none: it drops every activation of the term before and
+// tells those who wait.
+func (s *shard) lead(term uint64) {
+	if term == s.term {
+		return // it led when the world began
+	}
+	s.term = term
 	for _, address := range slices.SortedFunc(maps.Keys(s.live), compareAddresses) {
 		s.live[address].Drop(persistence.ErrNotLeader, &s.world.out)
 		s.world.letOut(address)
@@ -60,15 +65,14 @@ func (s *shard) activation(a actors.Address) (*run.Activation, error) {
 	if activation := s.live[a]; activation != nil && !activation.Dropped() {
 		return activation, nil
 	}
-	term := s.log.Term()
-	if term == 0 {
+	if s.term == 0 || s.term != s.log.Term() {
 		return nil, nil
 	}
 	s.serial++
 	log := &tap{Log: s.log, shard: s}
 	activation := run.New(a, s.world.config.Machine(a), log, s.world.config.Guards)
 	log.activation = activation
-	if err := run.Load(activation, term, s.serial, s.world.now, &s.world.out); err != nil {
+	if err := run.Load(activation, s.term, s.serial, s.world.now, &s.world.out); err != nil {
 		return nil, err
 	}
 	s.live[a] = activation
@@ -107,7 +111,7 @@ func (s *shard) pump() bool {
 func (s *shard) handle(e persistence.Event) {
 	switch {
 	case e.Term != nil:
-		s.resign()
+		s.lead(e.Term.Number)
 	case e.Applied != nil:
 		s.applied(e.Applied)
 	case e.Read != nil:
@@ -154,7 +158,7 @@ func (s *shard) observe(rows []persistence.Placed) {
 const sweepEvery = 100 * span.Millisecond
 
 func (s *shard) nextDue() span.Time {
-	if s.log.Term() == 0 {
+	if s.term == 0 {
 		return span.Never
 	}
 	if !s.known {
@@ -174,7 +178,7 @@ func (s *shard) nextDue() span.Time {
 
 // wake delivers the reminders that are due.
 func (s *shard) wake() {
-	if s.log.Term() == 0 || s.nextDue() > s.world.now {
+	if s.term == 0 || s.nextDue() > s.world.now {
 		return
 	}
 	s.swept = s.world.now

@@ -113,6 +113,7 @@ func (t *trial) begin() (err error) {
 		Start: trialStart, Logs: t.logs(), Machine: t.machine, Guards: t.config.Run,
 		Network: t.weather, Commit: t.weather.commits, Trace: t.delivered, After: t.after,
 	})
+	t.world.pump() // takes note that the logs lead
 	t.world.AddLocal(mapperHere, actors.NewMapper(score.Money()))
 	for i := range zoneCount {
 		t.addAgent(i)
