@@ -81,6 +81,8 @@ func NewZone(id string, config ZoneConfig) *Zone {
 
 // Step implements Machine.
 func (z *Zone) Step(now span.Time, from Address, msg proto.Message, out *Effects) {
+	// First what has ended goes, so that nothing below acts on it.
+	z.sweep(now, out)
 	if !z.stepUnmade(now, from, msg, out) {
 		return
 	}
@@ -119,13 +121,17 @@ func (z *Zone) Step(now span.Time, from Address, msg proto.Message, out *Effects
 	z.settle(now, out)
 }
 
-// settle does what follows from any step: sweeps what has ended, plans what is
-// due, tells the agent and the mappers what has changed, and sets the reminders.
+// settle does what follows from any step: plans what is due, tells the agent and the
+// mappers what has changed, and sets the reminders. A zone that is to be deleted goes
+// with its last allocation.
 func (z *Zone) settle(now span.Time, out *Effects) {
 	if z.spec == nil {
 		return
 	}
-	z.sweep(now, out)
+	if z.deleting && len(z.claims) == 0 {
+		z.delete(now, out)
+		return
+	}
 	z.planDue(now, out)
 	z.stage(now, out)
 	z.digest(now, out)

@@ -229,7 +229,7 @@ func (z *Zone) extend(now span.Time, m *messages.Extend, from Address, out *Effe
 
 // sweep takes leases and holds that have ended off the books and tells their users.
 func (z *Zone) sweep(now span.Time, out *Effects) {
-	if z.config.Guards.NoExpiry || z.books.NextEnd() > now && z.books.Lapsed(now) < sweepAt {
+	if z.spec == nil || z.config.Guards.NoExpiry || z.books.NextEnd() > now && z.books.Lapsed(now) < sweepAt {
 		return
 	}
 	for _, a := range z.books.Ended(now) {
@@ -246,9 +246,6 @@ func (z *Zone) sweep(now span.Time, out *Effects) {
 		out.send(z.agent(), &messages.Stop{Placement: a.Request})
 	}
 	z.commit(out, &messages.Swept{AtMs: int64(now)})
-	if z.deleting && len(z.claims) == 0 {
-		z.delete(out)
-	}
 }
 
 func (z *Zone) foldSwept(r *messages.Swept) {

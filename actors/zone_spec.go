@@ -78,7 +78,7 @@ func (z *Zone) setDrain(m *messages.DrainZone, out *Effects) {
 func (z *Zone) remove(now span.Time, m *messages.DeleteZone, out *Effects) {
 	switch {
 	case len(z.claims) == 0:
-		z.delete(out)
+		z.delete(now, out)
 	case m.GetDrain():
 		z.commit(out, &messages.ZoneDrained{Drain: true, Deleting: true})
 	default:
@@ -90,13 +90,14 @@ func (z *Zone) remove(now span.Time, m *messages.DeleteZone, out *Effects) {
 }
 
 // delete removes the zone and tells agent and mappers that nothing is left of it.
-func (z *Zone) delete(out *Effects) {
+func (z *Zone) delete(now span.Time, out *Effects) {
 	z.commit(out, &messages.ZoneDrained{Drain: true, Deleted: true})
-	z.sequence++
+	z.sequence = max(z.sequence+1, uint64(now)<<10)
 	out.send(Address{KindMapper, EveryMapper}, &messages.ZoneDigest{Zone: z.id, Sequence: z.sequence, Deleted: true})
-	out.send(z.agent(), &messages.Desired{Version: z.sequence})
+	z.desire(now, &messages.Desired{}, out)
 	out.wake(wakePlan, 0)
 	out.wake(wakeSweep, 0)
+	z.planAt, z.sweepAt = 0, 0
 }
 
 func (z *Zone) foldDrained(r *messages.ZoneDrained) {

@@ -89,7 +89,12 @@ func (z *Zone) stage(now span.Time, out *Effects) {
 			return
 		}
 	}
-	want.Version = max(want.Version+1, uint64(now))
+	z.desire(now, want, out)
+}
+
+// desire tells the agent what is to be ready, under a version above all before.
+func (z *Zone) desire(now span.Time, want *messages.Desired, out *Effects) {
+	want.Version = max(z.desired.GetVersion()+1, uint64(now))
 	z.desired = want
 	out.send(z.agent(), want)
 }
