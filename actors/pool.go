@@ -136,8 +136,9 @@ func (z *Zone) nextPlan() span.Time {
 	return next
 }
 
-// planDue plans every pool whose planner is due, and what is private with it.
-func (z *Zone) planDue(now span.Time, out *Effects) {
+// planDue plans every pool whose planner is due, and what is private with it. It
+// reports whether there was any.
+func (z *Zone) planDue(now span.Time, out *Effects) bool {
 	any := false
 	for _, p := range z.pools {
 		if p.planner.Due() > now {
@@ -149,6 +150,7 @@ func (z *Zone) planDue(now span.Time, out *Effects) {
 	if any {
 		z.planPrivate(now, out)
 	}
+	return any
 }
 
 func (z *Zone) planPool(now span.Time, p *pool, out *Effects) {

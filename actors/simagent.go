@@ -105,8 +105,11 @@ func (a *SimAgent) Step(now span.Time, from Address, msg proto.Message, out *Eff
 	switch m := msg.(type) {
 	case *messages.Desired:
 		a.desire(now, m)
+		a.reported = nil // every Desired is answered
 	case *messages.Start:
-		out.send(from, a.start(now, m))
+		if m.GetVersion() >= a.version {
+			out.send(from, a.start(now, m))
+		}
 	case *messages.Stop:
 		a.stop(now, m)
 	case *messages.StageReport: // what a measurement of others' use says
@@ -195,6 +198,7 @@ func (a *SimAgent) desire(now span.Time, m *messages.Desired) {
 		return
 	}
 	a.version = m.GetVersion()
+	a.stopOthers(now, m.GetRunning())
 	for _, p := range a.pools {
 		p.want = 0
 	}
@@ -212,6 +216,15 @@ func (a *SimAgent) desire(now span.Time, m *messages.Desired) {
 	clear(a.links)
 	for _, user := range m.GetConnections() {
 		a.links[user] = true
+	}
+}
+
+// stopOthers ends what runs and is not listed: its Stop was lost.
+func (a *SimAgent) stopOthers(now span.Time, listed []string) {
+	for _, placement := range a.Running() {
+		if _, found := slices.BinarySearch(listed, placement); !found {
+			a.stop(now, &messages.Stop{Placement: placement})
+		}
 	}
 }
 

@@ -54,6 +54,9 @@ type Zone struct {
 	intents  *Intents      // of all pools together
 	report   *messages.StageReport
 	desired  *messages.Desired // as last sent
+	starting map[string]bool   // placements whose start the agent hasn't answered
+	unsynced bool              // placements have come or gone since desired was sent
+	tellAt   span.Time         // the reminder to tell the agent again
 	sequence uint64            // of the last digest
 	stale    bool              // the last digest doesn't say what is now
 	planAt   span.Time         // the reminders that are set
@@ -71,11 +74,12 @@ func NewZone(id string, config ZoneConfig) *Zone {
 		config.Eagerness = 1
 	}
 	return &Zone{
-		id:      id,
-		config:  config,
-		tenants: make(map[string]*messages.SetTenant),
-		claims:  make(map[string]*messages.Claimed),
-		intents: newIntents(),
+		id:       id,
+		config:   config,
+		starting: make(map[string]bool),
+		tenants:  make(map[string]*messages.SetTenant),
+		claims:   make(map[string]*messages.Claimed),
+		intents:  newIntents(),
 	}
 }
 
@@ -83,9 +87,15 @@ func NewZone(id string, config ZoneConfig) *Zone {
 func (z *Zone) Step(now span.Time, from Address, msg proto.Message, out *Effects) {
 	// First what has ended goes, so that nothing below acts on it.
 	z.sweep(now, out)
-	if !z.stepUnmade(now, from, msg, out) {
-		return
+	if z.spec == nil {
+		z.stepUnmade(now, from, msg, out)
+	} else {
+		z.stepMade(now, from, msg, out)
 	}
+	z.settle(now, out)
+}
+
+func (z *Zone) stepMade(now span.Time, from Address, msg proto.Message, out *Effects) {
 	switch m := msg.(type) {
 	case *messages.PutZone:
 		z.put(now, m, out)
@@ -115,10 +125,10 @@ func (z *Zone) Step(now span.Time, from Address, msg proto.Message, out *Effects
 		z.started(now, m, out)
 	case *messages.Activated:
 		z.stale = true
+		z.startAgain(now)
 	case *messages.Woken:
-		z.woken(m)
+		z.woken(now, m, out)
 	}
-	z.settle(now, out)
 }
 
 // settle does what follows from any step: plans what is due, tells the agent and the
@@ -126,16 +136,19 @@ func (z *Zone) Step(now span.Time, from Address, msg proto.Message, out *Effects
 // with its last allocation.
 func (z *Zone) settle(now span.Time, out *Effects) {
 	if z.spec == nil {
+		z.remind(now, out)
 		return
 	}
 	if z.deleting && len(z.claims) == 0 {
 		z.delete(now, out)
+		z.remind(now, out)
 		return
 	}
-	z.planDue(now, out)
-	z.stage(now, out)
+	planned := z.planDue(now, out)
+	z.stage(now, planned && z.unsynced, out)
 	z.digest(now, out)
 	z.setWakes(out)
+	z.remind(now, out)
 }
 
 // Fold implements Machine.
@@ -197,12 +210,15 @@ func (z *Zone) setWakes(out *Effects) {
 }
 
 // woken notes that a reminder is gone.
-func (z *Zone) woken(m *messages.Woken) {
+func (z *Zone) woken(now span.Time, m *messages.Woken, out *Effects) {
 	switch m.GetKey() {
 	case wakePlan:
 		z.planAt = 0
 	case wakeSweep:
 		z.sweepAt = 0
+	case wakeTell:
+		z.tellAt = 0
+		z.tellAgain(now, out)
 	}
 }
 

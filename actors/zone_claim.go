@@ -159,18 +159,6 @@ func (z *Zone) confirm(now span.Time, m *messages.Confirm, from Address, out *Ef
 	out.send(from, answer)
 }
 
-func (z *Zone) start(claimed *messages.Claimed, out *Effects) {
-	c := claimed.GetClaim()
-	class, _ := ClassOf(c.GetRequest())
-	out.send(z.agent(), &messages.Start{
-		Placement: requestKey(c.GetUser(), c.GetRequest().GetId()),
-		Tenant:    c.GetTenant(),
-		User:      c.GetUser(),
-		Class:     class,
-		Request:   c.GetRequest(),
-	})
-}
-
 func (z *Zone) foldConfirmed(r *messages.ClaimConfirmed) {
 	key, now := requestKey(r.GetUser(), r.GetRequestId()), span.Time(r.GetAtMs())
 	z.books.Confirm(now, key)
@@ -187,7 +175,7 @@ func (z *Zone) free(now span.Time, m *messages.Free, from Address, out *Effects)
 	key := requestKey(m.GetUser(), m.GetRequestId())
 	if z.claims[key] != nil || !z.books.Forbidden(now, key) {
 		z.commit(out, &messages.AllocationFreed{User: m.GetUser(), RequestId: m.GetRequestId(), AtMs: int64(now)})
-		out.send(z.agent(), &messages.Stop{Placement: key})
+		z.stop(key, out)
 	}
 	out.send(from, &messages.Freed{RequestId: m.GetRequestId(), Zone: z.id})
 }
@@ -243,7 +231,7 @@ func (z *Zone) sweep(now span.Time, out *Effects) {
 			reason = "the hold expired before it was confirmed"
 		}
 		out.send(Address{KindUser, c.GetUser()}, &messages.Ended{RequestId: c.GetRequest().GetId(), Zone: z.id, Reason: reason})
-		out.send(z.agent(), &messages.Stop{Placement: a.Request})
+		z.stop(a.Request, out)
 	}
 	z.commit(out, &messages.Swept{AtMs: int64(now)})
 }

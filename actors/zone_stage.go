@@ -55,6 +55,7 @@ func (z *Zone) reported(now span.Time, m *messages.StageReport, out *Effects) {
 // started gives back what a placement holds if the agent could not start it.
 func (z *Zone) started(now span.Time, m *messages.Started, out *Effects) {
 	claimed := z.claims[m.GetPlacement()]
+	delete(z.starting, m.GetPlacement())
 	if m.GetFailure() == "" || claimed == nil {
 		return
 	}
@@ -65,9 +66,10 @@ func (z *Zone) started(now span.Time, m *messages.Started, out *Effects) {
 	})
 }
 
-// stage tells the agent what is to be ready, if that is not what it was told last.
+// stage tells the agent what is to be ready, if that is not what it was told last or
+// it is to be told again.
 // The stages are what is reserved and idle: of pools, units; of users, volumes.
-func (z *Zone) stage(now span.Time, out *Effects) {
+func (z *Zone) stage(now span.Time, again bool, out *Effects) {
 	want := &messages.Desired{Datasets: z.data.wanted}
 	z.idle = z.books.IdleAll(z.idle[:0], now)
 	for _, idle := range z.idle {
@@ -83,20 +85,13 @@ func (z *Zone) stage(now span.Time, out *Effects) {
 	if v := z.volumes; v != nil && windowOf(v.GetWindow()).Contains(now) {
 		z.stageVolumes(want)
 	}
-	if z.desired != nil {
-		want.Version = z.desired.GetVersion()
+	if z.desired != nil && !again {
+		want.Version, want.Running = z.desired.GetVersion(), z.desired.GetRunning()
 		if proto.Equal(want, z.desired) {
 			return
 		}
 	}
 	z.desire(now, want, out)
-}
-
-// desire tells the agent what is to be ready, under a version above all before.
-func (z *Zone) desire(now span.Time, want *messages.Desired, out *Effects) {
-	want.Version = max(z.desired.GetVersion()+1, uint64(now))
-	z.desired = want
-	out.send(z.agent(), want)
 }
 
 // stagePool wants what the pool has idle, and what claims hold that the agent has

@@ -87,8 +87,15 @@ type tap struct {
 	activation *run.Activation
 }
 
+// Propose implements run.Log.
+func (t *tap) Propose(b *persistence.Batch) error {
+	t.shard.world.asked = true
+	return t.Log.Propose(b)
+}
+
 // ReadIndex implements run.Log.
 func (t *tap) ReadIndex(token uint64) error {
+	t.shard.world.asked = true
 	t.shard.read++
 	if err := t.Log.ReadIndex(t.shard.read); err != nil {
 		return err

@@ -30,7 +30,7 @@ const (
 	calmLasts = 8 * span.Hour
 	tendEvery = 5 * span.Second
 	// idleFor is how long an activation does nothing before it is passivated.
-	idleFor = 2 * span.Minute
+	idleFor = 10 * span.Minute
 )
 
 // TrialConfig says which world is tried.

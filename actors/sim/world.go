@@ -62,6 +62,7 @@ type World struct {
 	out    run.Output
 	local  actors.Effects
 	down   bool // the node is crashed
+	asked  bool // something was proposed that the logs are not driven for yet
 	driven bool // the logs are to be driven at a set time
 	err    error
 }
@@ -160,14 +161,14 @@ func (w *World) drive() {
 	switch {
 	case w.config.Commit == nil:
 		w.pump()
-	case !w.driven && !w.down:
+	case w.asked && !w.driven && !w.down:
 		w.driven = true
 		w.At(w.now.Add(max(w.config.Commit(), 1)), w.driveNow)
 	}
 }
 
 func (w *World) driveNow() {
-	w.driven = false
+	w.driven, w.asked = false, false
 	if !w.down {
 		w.pump()
 	}
