@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"bytes"
 	"fmt"
 	"maps"
 	"slices"
@@ -26,6 +27,9 @@ type audit struct {
 	quotas  map[string]map[int64]bool  // every quota that a tenant was ever given
 	started map[string]string          // zone in which a placement runs
 	agent   int                        // the one that was told something; -1 for none
+	bad     map[string]bool            // ids of requests that must be refused
+	fooled  actors.Address             // the actor that was sent one; the zero Address for none
+	before  []byte                     // its state before
 }
 
 // seen is a zone's books as they were after its last step.
@@ -47,6 +51,7 @@ func newAudit(t *trial) *audit {
 		dirty: make(map[actors.Address]bool), books: make(map[actors.Address]seen),
 		holds: make(map[string]map[string]bool), acks: make(map[string]*ack),
 		quotas: make(map[string]map[int64]bool), started: make(map[string]string),
+		bad: make(map[string]bool),
 	}
 }
 
@@ -62,11 +67,24 @@ func (a *audit) saw(to actors.Address, m proto.Message) {
 	if to.Kind == actors.KindAgent {
 		a.agent = slices.IndexFunc(a.agents, func(g *actors.SimAgent) bool { return g == a.world.locals[to] })
 	}
+	if r, ok := m.(interface{ GetRequestId() string }); ok && a.bad[r.GetRequestId()] && to.Kind != actors.KindEdge {
+		if _, err := a.world.Activation(to); err != nil {
+			a.fail(err)
+		}
+		a.fooled, a.before = to, a.stated(to)
+	}
 	switch m := m.(type) {
 	case *messages.Started:
 		if m.GetFailure() != "" {
 			a.counts[StartFailed]++
 			a.excuse(m.GetPlacement())
+		}
+	case *messages.Ended:
+		switch {
+		case strings.HasPrefix(m.GetReason(), "the hold expired"):
+			a.counts[HoldExpired]++
+		case strings.HasPrefix(m.GetReason(), "the lease ended"):
+			a.counts[LeaseExpired]++
 		}
 	case *messages.ClaimAnswer:
 		if m.GetRefused() != nil {
@@ -134,9 +152,33 @@ func (a *audit) recount() {
 		}
 	}
 	clear(a.dirty)
+	if a.fooled != (actors.Address{}) {
+		if !bytes.Equal(a.before, a.stated(a.fooled)) {
+			a.fail(fmt.Errorf("bad input changed %v", a.fooled))
+		}
+		a.fooled = actors.Address{}
+	}
 	if a.agent >= 0 {
 		a.runs(a.agent)
 		a.agent = -1
+	}
+}
+
+// stated is what an actor holds of what it was told: of a zone its capacity alone,
+// since any step may sweep and plan.
+func (a *audit) stated(address actors.Address) []byte {
+	switch machine := a.world.Living(address).(type) {
+	case nil:
+		return nil
+	case *actors.Zone:
+		state, _ := machine.Books()
+		return fmt.Append(nil, state.Capacity)
+	default:
+		b, err := proto.MarshalOptions{Deterministic: true}.Marshal(machine.Snapshot())
+		if err != nil {
+			a.fail(err)
+		}
+		return b
 	}
 }
 

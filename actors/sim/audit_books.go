@@ -22,13 +22,22 @@ func (a *audit) zone(address actors.Address, machine *actors.Zone) {
 	if !excess(&state, state.Now, state.Now).IsZero() {
 		a.counts[Overdraft]++
 	}
+	a.swept(address, &state)
 	a.tenantsApart(address, &state)
 	a.confirmed(address, state)
 	a.acknowledged(address, &state)
 	if known && before.machine == machine {
-		a.ended(&before.state, &state)
 		a.committed(address, &before.state, &state)
 		a.granted(address, &before.state, &state)
+	}
+}
+
+// swept checks that a step leaves nothing that had ended before it.
+func (a *audit) swept(zone actors.Address, s *ledger.State) {
+	for i := range s.Allocations {
+		if l := &s.Allocations[i]; l.Until <= s.Now {
+			a.fail(fmt.Errorf("%s in %v ended at %v and still has its place at %v", l.Request, zone, l.Until, s.Now))
+		}
 	}
 }
 
@@ -94,7 +103,7 @@ func instants(s *ledger.State) []span.Time {
 // committed checks that no step but a change of capacity or of foreign use, or a
 // renewal past the booked end, makes or raises an excess.
 func (a *audit) committed(zone actors.Address, before, after *ledger.State) {
-	if !limit(before).Fits(limit(after)) {
+	if lost := limit(before).Minus(limit(after)).Max(resource.Vector{}); !lost.IsZero() {
 		return
 	}
 	overdue := span.Never
@@ -202,24 +211,6 @@ func (a *audit) acknowledged(zone actors.Address, s *ledger.State) {
 		}
 		if e.zone == zone.ID && !e.excused && !living[request] {
 			a.fail(fmt.Errorf("%s was placed in %v until %v and is not there", request, zone, e.end))
-		}
-	}
-}
-
-// ended counts leases and holds that ran out.
-func (a *audit) ended(before, after *ledger.State) {
-	left := make(map[string]bool)
-	for i := range after.Allocations {
-		left[after.Allocations[i].Request] = true
-	}
-	for i := range before.Allocations {
-		l := &before.Allocations[i]
-		switch {
-		case left[l.Request] || l.Until > after.Now:
-		case l.Held:
-			a.counts[HoldExpired]++
-		default:
-			a.counts[LeaseExpired]++
 		}
 	}
 }

@@ -151,6 +151,7 @@ func (g *gateway) bad() {
 			Weights: &messages.CostWeights{SecondMicros: -1}}}
 	}
 	request := m.(interface{ GetRequestId() string }).GetRequestId()
+	g.audit.bad[request] = true
 	g.ask(to, request, m, func(answer proto.Message) {
 		if again(answer) {
 			return

@@ -139,6 +139,7 @@ func (t *trial) newWitness() *witness {
 	return &witness{
 		pump: func() error { return t.disk.Pump() }, counts: t.counts, report: t.fail,
 		chains: make(map[persistence.Actor]*chain), wrote: t.audit.wrote,
+		doubles: t.config.Run.NoDedupe,
 	}
 }
 
@@ -232,7 +233,7 @@ func (t *trial) crash() {
 	t.counts[NodeCrashed]++
 	t.tape.note(t.world.Now(), "the node crashes")
 	t.world.Crash(mapperHere)
-	t.world.At(t.world.Now().Add(t.weather.around(10*span.Second)), t.restart)
+	t.world.At(t.world.Now().Add(t.weather.around(20*span.Second)), t.restart)
 }
 
 func (t *trial) restart() {
