@@ -19,6 +19,7 @@ type Intents struct {
 	requests slots            // of one pool, or of all
 	datasets map[string]*wish // by name
 	names    []string         // of datasets, sorted
+	forgot   span.Time        // the hour in which what was over was dropped
 }
 
 type intentKey struct{ user, class string }
@@ -45,16 +46,32 @@ func (s *slots) add(hour int64, x float64) {
 	s.sum[i] += x
 }
 
-// over returns the sum over w, taking each hour's in proportion.
-func (s *slots) over(w span.Window) float64 {
-	total := 0.0
+// shares are the parts of the hours that a window touches.
+type shares []struct {
+	hour  int64
+	share float64
+}
+
+func sharesOf(w span.Window) shares {
+	var list shares
 	for t := w.Start; t < w.End; {
-		hour := int64(t.Floor(span.Hour)) / int64(span.Hour)
 		end := min(w.End, t.Floor(span.Hour).Add(span.Hour))
-		if i := hour % int64(len(s.sum)); s.hour[i] == hour {
-			total += s.sum[i] * end.Sub(t).Hours()
-		}
+		list = append(list, struct {
+			hour  int64
+			share float64
+		}{int64(t.Floor(span.Hour)) / int64(span.Hour), end.Sub(t).Hours()})
 		t = end
+	}
+	return list
+}
+
+// over returns the sum over the window that was cut into these shares.
+func (s *slots) over(of shares) float64 {
+	total := 0.0
+	for _, p := range of {
+		if i := p.hour % int64(len(s.sum)); s.hour[i] == p.hour {
+			total += s.sum[i] * p.share
+		}
 	}
 	return max(total, 0)
 }
@@ -66,7 +83,7 @@ func newIntents() *Intents {
 // Requests returns how many requests users expect to make in w; false where none
 // has said anything.
 func (n *Intents) Requests(w span.Window) (float64, bool) {
-	return n.requests.over(w), len(n.byUser) > 0
+	return n.requests.over(sharesOf(w)), len(n.byUser) > 0
 }
 
 // put takes what a user says in place of what it said before.
@@ -83,8 +100,12 @@ func (n *Intents) put(m *messages.Intents) {
 	n.sum(m, 1)
 }
 
-// forget drops what ended at or before now.
+// forget drops, once an hour, what ended at or before now.
 func (n *Intents) forget(now span.Time) {
+	if now.Floor(span.Hour) == n.forgot {
+		return
+	}
+	n.forgot = now.Floor(span.Hour)
 	for key, m := range n.byUser {
 		if m.GetStartMs()+m.GetSlotMs()*int64(len(m.GetRequests())) <= int64(now) {
 			n.sum(m, -1)

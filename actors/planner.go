@@ -21,8 +21,9 @@ type Planner interface {
 	Ended(at span.Time)
 	// Due returns when Plan wants to be called next.
 	Due() span.Time
-	// Plan appends to dst what the pool wants: windows in order that do not overlap.
-	// It replaces all that was planned before.
+	// Plan appends to dst what the pool wants: windows side by side, those in which
+	// it wants nothing included. They replace what was planned before for the time
+	// from the first to the last of them.
 	Plan(now span.Time, in PlanInput, dst []Level) []Level
 	encoding.BinaryMarshaler
 	encoding.BinaryUnmarshaler
@@ -34,17 +35,10 @@ type PoolID struct{ Zone, Tenant, Class string }
 // PlanInput is what a zone knows of a pool when it plans.
 type PlanInput struct {
 	Busy    int           // units in use now
-	Planned []Level       // what was planned before
 	Lead    span.Duration // how long before a window its units have to be begun
 	Mean    span.Duration // mean busy time of the pool's requests
 	Costs   plan.Costs    //
 	Revoked float64       // measured probability that a soft unit isn't there when needed
 	Most    int           // units that the zone could ever hold
 	Intents *Intents      // what users expect to ask of the pool; nil if they are not asked
-}
-
-// Level is how many units a pool wants over a window.
-type Level struct {
-	Window span.Window
-	plan.Level
 }

@@ -10,9 +10,9 @@ import (
 
 // The grid of plans.
 const (
-	planStep  = 15 * span.Minute
-	planNear  = 4  // windows that are planned anew at every step
-	planSteps = 96 // windows that are planned at every full hour
+	planStep = 15 * span.Minute
+	planNear = 4  // windows of a step that are planned anew at every step
+	planFar  = 23 // windows of an hour after them, planned at every full hour
 )
 
 // forecastPlanner plans a pool from the forecast of its own arrivals, combined
@@ -41,44 +41,35 @@ func (f *forecastPlanner) Due() span.Time { return f.due }
 // the units are up when the demand of the grid's window comes.
 func (f *forecastPlanner) Plan(now span.Time, in PlanInput, dst []Level) []Level {
 	first := now.Add(in.Lead).Floor(planStep)
-	steps := planNear
-	if first%span.Time(span.Hour) == 0 || len(in.Planned) == 0 {
-		steps = planSteps
-	}
 	f.due = first.Add(planStep).Add(-in.Lead)
-	f.forecast(now, first, steps, in.Intents)
 	up := in.Busy
-	for i, c := range f.counts {
-		window := span.Starting(first.Add(span.Duration(i)*planStep).Add(-in.Lead), planStep)
-		demand := plan.Demand{Mean: c.Mean, Variance: c.Variance, Busy: in.Mean}
-		level := plan.Units(demand, planStep, up, in.Costs, in.Revoked, in.Most)
-		dst = append(dst, Level{window, level})
-		up = level.Units()
+	dst = f.plan(now, span.Starting(first, planStep), planNear, &up, in, dst)
+	if first.Floor(span.Hour) == first {
+		far := span.Starting(first.Add(planNear*planStep), span.Hour)
+		dst = f.plan(now, far, planFar, &up, in, dst)
 	}
-	return append(dst, after(in.Planned, dst[len(dst)-1].Window.End)...)
+	return dst
 }
 
-// forecast fills counts with the distribution of arrivals in each window.
-func (f *forecastPlanner) forecast(now, first span.Time, steps int, intents *Intents) {
+// plan appends the levels of n windows that begin with first.
+func (f *forecastPlanner) plan(now span.Time, first span.Window, n int, up *int, in PlanInput, dst []Level) []Level {
+	length := first.Length()
 	f.users = f.users[:0]
-	if intents != nil {
-		for i := range steps {
-			n, _ := intents.Requests(span.Starting(first.Add(span.Duration(i)*planStep), planStep))
-			f.users = append(f.users, n)
+	if in.Intents != nil {
+		for i := range n {
+			expected, _ := in.Intents.Requests(span.Starting(first.Start.Add(span.Duration(i)*length), length))
+			f.users = append(f.users, expected)
 		}
 	}
-	f.counts = slices.Grow(f.counts[:0], steps)[:steps]
-	f.pool.Forecast(now, first, planStep, f.users, f.counts)
-}
-
-// after returns the levels of windows that begin at t or later.
-func after(levels []Level, t span.Time) []Level {
-	for i, l := range levels {
-		if l.Window.Start >= t {
-			return levels[i:]
-		}
+	f.counts = slices.Grow(f.counts[:0], n)[:n]
+	f.pool.Forecast(now, first.Start, length, f.users, f.counts)
+	for i, c := range f.counts {
+		demand := plan.Demand{Mean: c.Mean, Variance: c.Variance, Busy: in.Mean}
+		level := plan.Units(demand, length, *up, in.Costs, in.Revoked, in.Most)
+		*up = level.Units()
+		dst = append(dst, Level{span.Starting(first.Start.Add(span.Duration(i)*length-in.Lead), length), level})
 	}
-	return nil
+	return dst
 }
 
 // MarshalBinary implements Planner.

@@ -156,7 +156,6 @@ func (z *Zone) planDue(now span.Time, out *Effects) bool {
 func (z *Zone) planPool(now span.Time, p *pool, out *Effects) {
 	input := PlanInput{
 		Busy:    p.busy,
-		Planned: after(p.planned, now.Add(-planStep)),
 		Lead:    z.lead(),
 		Mean:    p.mean.duration(),
 		Costs:   z.costs(p),
@@ -167,32 +166,20 @@ func (z *Zone) planPool(now span.Time, p *pool, out *Effects) {
 		p.intents.forget(now)
 		input.Intents = p.intents
 	}
-	levels := p.planner.Plan(now, input, nil)
+	z.levels = p.planner.Plan(now, input, z.levels[:0])
 	if !z.acts(p.holder.Tenant) || z.drain {
-		levels = nil
-	}
-	levels = current(levels, now)
-	if !z.reservePool(now, p, levels) {
-		return
-	}
-	record := &messages.Planned{
-		Tenant: p.holder.Tenant, Class: p.holder.ID, Unit: VectorMessage(p.unit), AtMs: int64(now),
-	}
-	for _, l := range levels {
-		record.Levels = append(record.Levels, l.message())
-	}
-	z.commit(out, record)
-}
-
-// current drops levels of nothing and of windows that are over.
-func current(levels []Level, now span.Time) []Level {
-	kept := levels[:0]
-	for _, l := range levels {
-		if l.Units() > 0 && l.Window.End > now {
-			kept = append(kept, l)
+		for i := range z.levels {
+			z.levels[i].Level = plan.Level{}
 		}
 	}
-	return kept
+	if agrees(p.planned, z.levels, now) {
+		return
+	}
+	record := &messages.Planned{Tenant: p.holder.Tenant, Class: p.holder.ID, Unit: VectorMessage(p.unit), AtMs: int64(now)}
+	for i := range z.levels {
+		record.Levels = append(record.Levels, z.levels[i].message())
+	}
+	z.commit(out, record)
 }
 
 // acts reports whether the zone may stage for a tenant.
@@ -255,90 +242,64 @@ func (z *Zone) secondMicros(tenant string) int64 {
 	return DefaultSecondMicros
 }
 
-// reservePool reserves what the levels want and reports whether anything is
-// different from what was planned. Firm units that do not fit become soft ones:
-// levels says afterwards what was granted. Folding the record that follows
-// reserves the same again, which changes nothing.
-func (z *Zone) reservePool(now span.Time, p *pool, levels []Level) bool {
-	changed := len(levels) != living(p.planned, now)
-	for i := range levels {
-		l := &levels[i]
-		if levelOver(p.planned, l.Window) == l.Level {
-			continue
-		}
-		changed = true
-		for l.Firm > 0 && z.books.Reserve(now, p.reservation(l.Window, ledger.Firm, l.Firm)) != nil {
-			l.Firm--
-			l.Soft++
-		}
-	}
-	return changed
-}
-
-// living returns how many of the levels are not over.
-func living(levels []Level, now span.Time) int {
-	n := 0
-	for _, l := range levels {
-		if l.Window.End > now {
-			n++
-		}
-	}
-	return n
-}
-
-// levelOver returns the level planned for exactly w.
-func levelOver(levels []Level, w span.Window) plan.Level {
-	i, found := slices.BinarySearchFunc(levels, w.Start, func(l Level, t span.Time) int { return cmp.Compare(l.Window.Start, t) })
-	if found && levels[i].Window == w {
-		return levels[i].Level
-	}
-	return plan.Level{}
-}
-
 func (p *pool) reservation(w span.Window, tier ledger.Tier, n int) ledger.Reservation {
 	return ledger.Reservation{Holder: p.holder, ID: tier.String(), Window: w, Amount: p.unit.Times(int64(n)), Tier: tier}
 }
 
+// foldPlanned makes the books follow the plan: reservations of windows that are
+// not planned any more are cancelled, new ones made. Firm units that do not fit
+// become soft ones.
 func (z *Zone) foldPlanned(r *messages.Planned) {
 	now := span.Time(r.GetAtMs())
 	p := z.makePool(now, r.GetTenant(), r.GetClass(), VectorOf(r.GetUnit()))
-	levels := levelsOf(r)
+	before := p.planned
+	p.planned = splice(before, levelsOf(r.GetLevels()), now)
+	kept := func(l Level, in []Level) bool {
+		i, found := slices.BinarySearchFunc(in, l.Window.Start, func(m Level, t span.Time) int { return cmp.Compare(m.Window.Start, t) })
+		return found && in[i] == l
+	}
+	for _, l := range before {
+		if l.Window.End > now && !kept(l, p.planned) {
+			z.reserveUnits(now, p, Level{Window: l.Window})
+		}
+	}
 	for _, l := range p.planned {
-		if l.Window.End > now && levelOver(levels, l.Window) == (plan.Level{}) {
-			z.books.Reserve(now, p.reservation(l.Window, ledger.Firm, 0))
-			z.books.Reserve(now, p.reservation(l.Window, ledger.Soft, 0))
+		if !kept(l, before) {
+			z.reserveUnits(now, p, l)
+			z.counts.count(l, before)
 		}
 	}
-	for _, l := range levels {
-		if before := levelOver(p.planned, l.Window); before != l.Level {
-			z.counts.change(before, l.Level)
-			z.books.Reserve(now, p.reservation(l.Window, ledger.Firm, l.Firm))
-			z.books.Reserve(now, p.reservation(l.Window, ledger.Soft, l.Soft))
-		}
-	}
-	p.planned = levels
 }
 
-func levelsOf(r *messages.Planned) []Level {
-	levels := make([]Level, len(r.GetLevels()))
-	for i, l := range r.GetLevels() {
-		levels[i] = Level{windowOf(l.GetWindow()), plan.Level{Firm: int(l.GetFirm()), Soft: int(l.GetSoft())}}
+func (z *Zone) reserveUnits(now span.Time, p *pool, l Level) {
+	for l.Firm > 0 && z.books.Reserve(now, p.reservation(l.Window, ledger.Firm, l.Firm)) != nil {
+		l.Firm--
+		l.Soft++
 	}
-	return levels
+	if l.Firm == 0 {
+		z.books.Reserve(now, p.reservation(l.Window, ledger.Firm, 0))
+	}
+	z.books.Reserve(now, p.reservation(l.Window, ledger.Soft, l.Soft))
 }
 
-// ReservationCounts is what became of the units that pools have reserved since
-// the activation began.
+// ReservationCounts is what became of the reservations of pools since the
+// activation began, in units.
 type ReservationCounts struct{ Firm, Soft, Upgraded, Revoked, Expired int }
 
-// change counts a level that was set in place of another.
-func (c *ReservationCounts) change(before, after plan.Level) {
-	firm, soft := after.Firm-before.Firm, after.Soft-before.Soft
-	upgraded := max(min(firm, -soft), 0)
-	c.Upgraded += upgraded
-	c.Firm += max(firm-upgraded, 0)
-	c.Soft += max(soft, 0)
-}
-
-// Counts returns what became of the units that pools have reserved.
+// Counts returns what became of the reservations of pools.
 func (z *Zone) Counts() ReservationCounts { return z.counts }
+
+// count counts a level that was reserved; where it wants more firm and less soft
+// units than were planned before at its start, those have been upgraded.
+func (c *ReservationCounts) count(l Level, before []Level) {
+	var was plan.Level
+	for _, b := range before {
+		if b.Window.Contains(l.Window.Start) {
+			was = b.Level
+		}
+	}
+	upgraded := max(min(l.Firm-was.Firm, was.Soft-l.Soft), 0)
+	c.Upgraded += upgraded
+	c.Firm += max(l.Firm-was.Firm-upgraded, 0)
+	c.Soft += max(l.Soft-was.Soft, 0)
+}

@@ -364,10 +364,20 @@ func (a *SimAgent) report(out *Effects) {
 	for _, p := range a.pools {
 		r.Pools = append(r.Pools, &messages.PoolReport{Tenant: p.tenant, Class: p.class, Ready: p.ready, Making: int64(len(p.making))})
 	}
-	if a.reported == nil || !proto.Equal(r, a.reported) {
+	if a.reported == nil || !sameReport(r, a.reported) {
 		a.reported = r
 		out.send(Address{KindZone, a.zone}, r)
 	}
+}
+
+// sameReport reports whether two reports of one agent say the same.
+func sameReport(a, b *messages.StageReport) bool {
+	return a.GetVersion() == b.GetVersion() && VectorOf(a.GetForeign()).Equal(VectorOf(b.GetForeign())) &&
+		slices.Equal(a.GetDatasets(), b.GetDatasets()) && slices.Equal(a.GetConnections(), b.GetConnections()) &&
+		slices.Equal(a.GetVolumes(), b.GetVolumes()) &&
+		slices.EqualFunc(a.GetPools(), b.GetPools(), func(p, q *messages.PoolReport) bool {
+			return p.GetReady() == q.GetReady() && p.GetMaking() == q.GetMaking() && p.GetTenant() == q.GetTenant() && p.GetClass() == q.GetClass()
+		})
 }
 
 // wake sets the reminder for the next thing that will be ready.

@@ -58,10 +58,11 @@ type Zone struct {
 	unsynced bool              // placements have come or gone since desired was sent
 	tellAt   span.Time         // the reminder to tell the agent again
 	sequence uint64            // of the last digest
-	stale    bool              // the last digest doesn't say what is now
+	stale    bool              // agent and mappers may have been told otherwise
 	planAt   span.Time         // the reminders that are set
 	sweepAt  span.Time
 	idle     []ledger.Idle
+	levels   []Level
 	counts   ReservationCounts
 }
 
@@ -118,7 +119,8 @@ func (z *Zone) stepMade(now span.Time, from Address, msg proto.Message, out *Eff
 	case *messages.Demand:
 		z.demand(now, m, out)
 	case *messages.Intents:
-		z.hear(m)
+		z.hear(m) // changes nothing until the next plan
+		return
 	case *messages.StageReport:
 		z.reported(now, m, out)
 	case *messages.Started:
@@ -144,9 +146,11 @@ func (z *Zone) settle(now span.Time, out *Effects) {
 		z.remind(now, out)
 		return
 	}
-	planned := z.planDue(now, out)
-	z.stage(now, planned && z.unsynced, out)
-	z.digest(now, out)
+	again := z.planDue(now, out) && z.unsynced
+	if z.stale || again {
+		z.stage(now, again, out)
+		z.digest(now, out)
+	}
 	z.setWakes(out)
 	z.remind(now, out)
 }
@@ -209,8 +213,10 @@ func (z *Zone) setWakes(out *Effects) {
 	}
 }
 
-// woken notes that a reminder is gone.
+// woken notes that a reminder is gone, and that time has passed: windows may have
+// begun or ended.
 func (z *Zone) woken(now span.Time, m *messages.Woken, out *Effects) {
+	z.stale = true
 	switch m.GetKey() {
 	case wakePlan:
 		z.planAt = 0

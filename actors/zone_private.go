@@ -15,7 +15,7 @@ import (
 // Planning of what is a user's own: datasets, volumes, connections.
 const (
 	// dataAhead is how far ahead a dataset's requests count for its place in the cache.
-	dataAhead = 3 * span.Hour
+	dataAhead = span.Hour
 	// volumesMax users' volumes are prepared in one zone at a time.
 	volumesMax = 256
 )
@@ -26,6 +26,7 @@ type datasets struct {
 	habits *forecast.Habits // of the zone as a whole, for the case that users aren't heard
 	wanted []*messages.DatasetStage
 	expect forecast.Expectation
+	asOf   span.Time // the hour of expect; 0 after a request that it has not seen
 }
 
 func (d *datasets) observe(at span.Time, zone string, m *messages.Demand) {
@@ -36,6 +37,7 @@ func (d *datasets) observe(at span.Time, zone string, m *messages.Demand) {
 		At: at, Zone: zone, Dataset: m.GetDataset(),
 		Duration: span.Duration(m.GetDurationMs()), Bytes: m.GetDatasetBytes(),
 	})
+	d.asOf = 0
 }
 
 // planPrivate decides what is made ready for users alone: once a window for
@@ -86,9 +88,10 @@ func (z *Zone) wishes(now span.Time) []expected {
 		return z.ownWishes(now)
 	}
 	list := make([]expected, 0, len(z.intents.names))
+	ahead := sharesOf(span.Starting(now, dataAhead))
 	for _, name := range z.intents.names {
 		w := z.intents.datasets[name]
-		rate := w.slots.over(span.Starting(now, dataAhead)) / dataAhead.Hours()
+		rate := w.slots.over(ahead) / dataAhead.Hours()
 		if rate > 0 && w.bytes > 0 {
 			list = append(list, expected{name, w.bytes, rate})
 		}
@@ -102,7 +105,10 @@ func (z *Zone) ownWishes(now span.Time) []expected {
 		return nil
 	}
 	e := &z.data.expect
-	z.data.habits.Expect(now, span.Hour, int(dataAhead/span.Hour), e)
+	if hour := now.Floor(span.Hour); z.data.asOf != hour {
+		z.data.asOf = hour
+		z.data.habits.Expect(now, span.Hour, int(dataAhead/span.Hour), e)
+	}
 	var list []expected
 	for _, zone := range e.Zones {
 		for _, d := range zone.Datasets {

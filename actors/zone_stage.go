@@ -1,7 +1,7 @@
 package actors
 
 import (
-	"google.golang.org/protobuf/proto"
+	"slices"
 
 	"github.com/zonecast/zonecast/actors/ledger"
 	"github.com/zonecast/zonecast/actors/resource"
@@ -85,13 +85,26 @@ func (z *Zone) stage(now span.Time, again bool, out *Effects) {
 	if v := z.volumes; v != nil && windowOf(v.GetWindow()).Contains(now) {
 		z.stageVolumes(want)
 	}
-	if z.desired != nil && !again {
-		want.Version, want.Running = z.desired.GetVersion(), z.desired.GetRunning()
-		if proto.Equal(want, z.desired) {
-			return
-		}
+	if z.desired != nil && !again && sameStages(want, z.desired) {
+		return
 	}
 	z.desire(now, want, out)
+}
+
+// sameStages reports whether two desired sets are equal but for version and what
+// runs. It
+// is proto.Equal for the one message that is compared at every step.
+func sameStages(a, b *messages.Desired) bool {
+	return slices.Equal(a.GetConnections(), b.GetConnections()) &&
+		slices.EqualFunc(a.GetPools(), b.GetPools(), func(p, q *messages.PoolStage) bool {
+			return p.GetIdle() == q.GetIdle() && p.GetTenant() == q.GetTenant() && p.GetClass() == q.GetClass()
+		}) &&
+		slices.EqualFunc(a.GetDatasets(), b.GetDatasets(), func(p, q *messages.DatasetStage) bool {
+			return p == q || p.GetDataset() == q.GetDataset() && p.GetBytes() == q.GetBytes()
+		}) &&
+		slices.EqualFunc(a.GetVolumes(), b.GetVolumes(), func(p, q *messages.VolumeStage) bool {
+			return p == q || p.GetUser() == q.GetUser() && p.GetBytes() == q.GetBytes()
+		})
 }
 
 // stagePool wants what the pool has idle, and what claims hold that the agent has
@@ -148,11 +161,8 @@ func (z *Zone) stageVolumes(want *messages.Desired) {
 	}
 }
 
-// digest tells the mappers what they may count on, if that has changed.
+// digest tells the mappers what they may count on.
 func (z *Zone) digest(now span.Time, out *Effects) {
-	if !z.stale {
-		return
-	}
 	z.stale = false
 	z.sequence = max(z.sequence+1, uint64(now)<<10)
 	m := &messages.ZoneDigest{

@@ -44,12 +44,6 @@ func (p *pool) message() *messages.PoolState {
 	return m
 }
 
-func (l *Level) message() *messages.Level {
-	return &messages.Level{
-		Window: windowMessage(l.Window), Firm: int64(l.Firm), Soft: int64(l.Soft),
-	}
-}
-
 // Books returns the state of the zone's books, false where there is no such zone;
 // for reports and tests.
 func (z *Zone) Books() (ledger.State, bool) {
@@ -86,7 +80,7 @@ func (z *Zone) restore(s *messages.ZoneState) {
 
 func (z *Zone) restorePool(now span.Time, m *messages.PoolState) {
 	p := z.makePool(now, m.GetPlanned().GetTenant(), m.GetPlanned().GetClass(), VectorOf(m.GetPlanned().GetUnit()))
-	p.planned = levelsOf(m.GetPlanned())
+	p.planned = levelsOf(m.GetPlanned().GetLevels())
 	p.mean = busyMean{n: m.GetBusyCount(), mean: m.GetBusyMs()}
 	if len(m.GetPlanner()) > 0 {
 		p.planner.UnmarshalBinary(m.GetPlanner()) // on error it starts anew

@@ -74,6 +74,24 @@ func BenchmarkPump(b *testing.B) {
 	}
 }
 
+// BenchmarkPumpOneOf64 is the same where 63 other shards have nothing to do.
+func BenchmarkPumpOneOf64(b *testing.B) {
+	d, g := openOne(b, memoryConfig(vfs.NewMem()))
+	defer d.Close()
+	for n := range uint32(63) {
+		_, err := d.Create(100+n, 1, 1)
+		must(b, err)
+	}
+	must(b, d.Pump())
+	n := uint64(0)
+	for b.Loop() {
+		n++
+		must(b, g.Propose(benchBatch(g.Term(), 1, n)))
+		must(b, d.Pump())
+		g.Events(nil)
+	}
+}
+
 // measure shares b.N calls of do among workers and reports their rate and median.
 func measure(b *testing.B, workers int, do func(i int, n uint64)) {
 	var all sync.WaitGroup

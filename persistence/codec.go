@@ -46,8 +46,8 @@ func appendBatch(dst []byte, b *Batch) []byte {
 }
 
 // appendIngest appends rows as a command to dst.
-func appendIngest(dst []byte, nowMs int64, rows []Row) []byte {
-	body := binary.AppendUvarint(nil, uint64(nowMs))
+func appendIngest(dst []byte, nowMs int64, rows []Row, token uint64) []byte {
+	body := binary.AppendUvarint(binary.AppendUvarint(nil, uint64(nowMs)), token)
 	body = binary.AppendUvarint(body, uint64(len(rows)))
 	for i := range rows {
 		body = appendRow(appendActor(body, rows[i].Actor), &rows[i])
@@ -86,6 +86,7 @@ func appendOptional(dst, b []byte) []byte {
 type command struct {
 	batch *Batch
 	nowMs int64
+	token uint64
 	rows  []Row
 }
 
@@ -115,7 +116,7 @@ func decodeCommand(kind byte, body []byte) (c command, err error) {
 	case commandBatch:
 		c.batch = d.batch()
 	case commandIngest:
-		c.nowMs = int64(d.uvarint())
+		c.nowMs, c.token = int64(d.uvarint()), d.uvarint()
 		c.rows = make([]Row, 0, d.count())
 		for range cap(c.rows) {
 			a := d.actor()

@@ -22,14 +22,14 @@ func TestEntriesComeBack(t *testing.T) {
 		if len(entry) > b.size() {
 			t.Fatalf("%d bytes, size says %d", len(entry), b.size())
 		}
-		entry = appendIngest(entry, 5, rows)
+		entry = appendIngest(entry, 5, rows, 4)
 		for i := range b.Wakes {
 			b.Wakes[i].Actor = b.Actor
 		}
 		for i := range b.Rows {
 			b.Rows[i].Actor = b.Actor
 		}
-		want := fmt.Sprintf("%+v %v 0 []|<nil> false 5 %+v|", *b, b.Snapshot != nil, rows)
+		want := fmt.Sprintf("%+v %v 0 0 []|<nil> false 5 4 %+v|", *b, b.Snapshot != nil, rows)
 		got := ""
 		err := decodeEntry(entry, func(c command) error {
 			if c.batch != nil {
@@ -37,7 +37,7 @@ func TestEntriesComeBack(t *testing.T) {
 			} else {
 				got += "<nil> false "
 			}
-			got += fmt.Sprintf("%d %+v|", c.nowMs, c.rows)
+			got += fmt.Sprintf("%d %d %+v|", c.nowMs, c.token, c.rows)
 			return nil
 		})
 		if err != nil || got != want {
@@ -56,11 +56,11 @@ func TestFormatOfEntries(t *testing.T) {
 		Wakes:   []Wake{{Key: "k", AtMs: 2000}},
 		Rows:    []Row{{Identity: "i", AtMs: 999, Data: []byte("d")}},
 	}
-	entry := appendIngest(appendBatch([]byte{entryFormat}, b), 1001, []Row{{Actor: ana, Identity: "j", AtMs: 5}})
+	entry := appendIngest(appendBatch([]byte{entryFormat}, b), 1001, []Row{{Actor: ana, Identity: "j", AtMs: 5}}, 7)
 	const want = "01" + // entryFormat
 		"01" + "2604757365720374" + "2f75" + "020103" + "020102" + "e807" + "00" +
 		"010172" + "0101710161" + "01016bd00f" + "010169e7070164" +
-		"02" + "18e907" + "01" + "0475736572" + "0b64656661756c742f616e61" + "016a0500"
+		"02" + "19e90707" + "01" + "0475736572" + "0b64656661756c742f616e61" + "016a0500"
 	if got := hex.EncodeToString(entry); got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
@@ -70,7 +70,8 @@ func TestFormatOfEntries(t *testing.T) {
 func TestNamesSortAsStrings(t *testing.T) {
 	draw := func(t *rapid.T) Wake {
 		name := rapid.StringOf(rapid.SampledFrom([]rune{0, 1, 'a', 0xFF, 0x7FF}))
-		return Wake{Actor{name.Draw(t, "kind"), name.Draw(t, "id")}, name.Draw(t, "key"), rapid.Int64Range(0, 2).Draw(t, "at")}
+		a := Actor{name.Draw(t, "kind"), name.Draw(t, "id")}
+		return Wake{a, name.Draw(t, "key"), rapid.Int64Range(0, 2).Draw(t, "at")}
 	}
 	rapid.Check(t, func(t *rapid.T) {
 		a, b := draw(t), draw(t)
@@ -89,7 +90,7 @@ func FuzzEntry(f *testing.F) {
 	random := rand.New(rand.NewPCG(1, 1))
 	for range 5 {
 		s := &story{random: random, longest: 20, stored: map[Actor]Version{}}
-		f.Add(appendIngest(appendBatch([]byte{entryFormat}, s.next(2)), 1, s.batches[0].Rows))
+		f.Add(appendIngest(appendBatch([]byte{entryFormat}, s.next(2)), 1, s.batches[0].Rows, 1))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		again := []byte{entryFormat}
@@ -97,7 +98,7 @@ func FuzzEntry(f *testing.F) {
 			if c.batch != nil {
 				again = appendBatch(again, c.batch)
 			} else {
-				again = appendIngest(again, c.nowMs, c.rows)
+				again = appendIngest(again, c.nowMs, c.rows, c.token)
 			}
 			return nil
 		})

@@ -13,7 +13,8 @@ import (
 // entries returns entries [from, to] of term, each of n bytes.
 func entries(from, to, term uint64, n int) (all []*raftpb.Entry) {
 	for i := from; i <= to; i++ {
-		all = append(all, &raftpb.Entry{Index: new(i), Term: new(term), Type: raftpb.EntryNormal.Enum(), Data: make([]byte, n)})
+		kind := raftpb.EntryNormal
+		all = append(all, &raftpb.Entry{Index: &i, Term: &term, Type: &kind, Data: make([]byte, n)})
 	}
 	return all
 }

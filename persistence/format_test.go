@@ -29,7 +29,7 @@ func TestFormatOfTables(t *testing.T) {
 	next.Snapshot = []byte("all of it")
 	must(t, g.Propose(next))
 	must(t, g.Propose(following(next.Version, g.Term(), "went")))
-	must(t, g.Ingest(b.NowMs+1, []Row{{Actor: Actor{"user", "t/bo"}, Identity: "1", AtMs: 9}}))
+	must(t, g.Ingest(b.NowMs+1, []Row{{Actor: Actor{"user", "t/bo"}, Identity: "1", AtMs: 9}}, 6))
 	must(t, d.Pump())
 
 	var got strings.Builder

@@ -29,7 +29,7 @@ const (
 // in, Disk.Pump does a round of work, Events and Messages take out what came of it.
 // Like its Disk it is not safe for concurrent use.
 //
-// Every batch that Propose took gets an Applied, unless the replica loses the
+// Every batch that Propose took gets an Applied, and every ingest an Ingested, unless the replica loses the
 // leadership, Lose loses it, or the Disk fails or is closed. In the first case a
 // Term event with Number 0 says so; after the last two nothing comes any more.
 type Group struct {
@@ -40,13 +40,15 @@ type Group struct {
 	// that show what the fence is for.
 	Unfenced bool
 
-	disk  *Disk
-	shard uint32
-	node  *raft.RawNode
-	log   *entryLog
-	state shardState
-	soon  *horizon
+	disk    *Disk
+	shard   uint32
+	node    *raft.RawNode
+	log     *entryLog
+	state   shardState
+	soon    *horizon
+	headers headers
 
+	moved bool   // since node had nothing ready: asking 64 quiet shards each time is dear
 	leads uint64 // the term in which Raft leads, 0 when it doesn't
 	term  uint64 // the same once an entry of that term is applied
 
@@ -79,7 +81,8 @@ func openGroup(d *Disk, shard uint32, state shardState) (*Group, error) {
 	if err != nil {
 		return nil, err
 	}
-	g := &Group{disk: d, shard: shard, log: log, state: state, soon: newHorizon(), woken: never}
+	g := &Group{disk: d, shard: shard, log: log, state: state, woken: never, moved: true}
+	g.soon, g.headers = newHorizon(), headers{}
 	g.node, err = raft.NewRawNode(&raft.Config{
 		ID:                        state.replica,
 		ElectionTick:              d.config.ElectionTicks,
@@ -108,10 +111,16 @@ func openGroup(d *Disk, shard uint32, state shardState) (*Group, error) {
 func (g *Group) Shard() uint32 { return g.shard }
 
 // Tick says that one Config.Tick has passed.
-func (g *Group) Tick() { g.node.Tick() }
+func (g *Group) Tick() {
+	g.moved = true
+	g.node.Tick()
+}
 
 // Step puts in a message of another replica. Errors are Raft's; none is fatal.
-func (g *Group) Step(m *raftpb.Message) error { return g.node.Step(m) }
+func (g *Group) Step(m *raftpb.Message) error {
+	g.moved = true
+	return g.node.Step(m)
+}
 
 // Depose makes the replica take notice of a leader in a later term, as after a
 // partition: it no longer leads, and stands for election once that leader is silent
@@ -149,14 +158,14 @@ func (g *Group) Propose(b *Batch) error {
 }
 
 // Ingest implements Log. It may also return ErrClosed.
-func (g *Group) Ingest(nowMs int64, rows []Row) error {
+func (g *Group) Ingest(nowMs int64, rows []Row, token uint64) error {
 	if err := checkIngest(nowMs, rows); err != nil {
 		return err
 	}
 	if err := g.admit(); err != nil {
 		return err
 	}
-	g.enqueue(appendIngest(nil, nowMs, rows))
+	g.enqueue(appendIngest(nil, nowMs, rows, token))
 	return nil
 }
 

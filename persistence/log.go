@@ -2,9 +2,10 @@
 // state that the log builds, and the series of samples beside it. It knows bytes
 // and actor keys and nothing of what they mean.
 //
-// The contract between a shard and whoever runs its actors is Log. Two
-// implementations stand behind it: Memory, one thread and no disk, and Group, a
-// Raft replica on Pebble.
+// The contract between a shard and whoever runs its actors is Log. Behind it stand
+// Memory, one thread and no disk, and Group, a Raft replica on Pebble. Groups live
+// on a Disk, which a simulator pumps in its own thread; on a node a Store does so
+// in a goroutine and hands out each Group as a Shard, safe for concurrent use.
 package persistence
 
 import (
@@ -15,14 +16,14 @@ import (
 // Bounds of what one proposal may hold. A batch over them is refused before it
 // is proposed.
 const (
-	MaxBatchBytes  = 256 << 10 // of one actor's batch, encoded: the size of the largest message
+	MaxBatchBytes = 256 << 10 // of one actor's batch, encoded: the size of the largest message
 	// MaxSnapshotBytes bounds a batch with a snapshot: the state of a zone with all
 	// the holdings that it may have.
 	MaxSnapshotBytes = 8 << 20
-	MaxRows        = 2_000     // of one ingest
-	MaxIngestBytes = 1 << 20   // of one ingest, encoded: 500 bytes for each of MaxRows
-	MaxKeyBytes    = 512       // of a kind, id, request id, reminder key or row identity: four id parts
-	MaxPending     = 4_096     // proposals and events of one shard that wait for their outcome or reader
+	MaxRows          = 2_000   // of one ingest
+	MaxIngestBytes   = 1 << 20 // of one ingest, encoded: 500 bytes for each of MaxRows
+	MaxKeyBytes      = 512     // of a kind, id, request id, reminder key or row identity: four id parts
+	MaxPending       = 4_096   // proposals and events of one shard that wait for their outcome or reader
 )
 
 // MaxTimeMs is the latest instant that a proposal may name, the end of the year
@@ -127,15 +128,16 @@ type State struct {
 }
 
 // Event is one thing that a Log tells the one who drives it. Exactly one of its
-// fields is set. Of one batch, Applied comes before its Rows.
+// fields is set. Applied and Ingested come before their Rows.
 //
 // Between a Term with Number 0 and the next Term there are no other events: what
 // was proposed or asked before is unknown and stays so.
 type Event struct {
-	Applied *Applied // a batch that this replica proposed was applied, or refused at apply
-	Rows    []Placed // rows that were committed, by batch or ingest, without the duplicates
-	Read    *Read    // a ReadIndex was confirmed
-	Term    *Term    // leadership was gained or lost
+	Applied  *Applied  // a batch that this replica proposed was applied, or refused at apply
+	Ingested *Ingested // an ingest that this replica proposed was applied
+	Rows     []Placed  // rows that were committed, by batch or ingest, without the duplicates
+	Read     *Read     // a ReadIndex was confirmed
+	Term     *Term     // leadership was gained or lost
 }
 
 // Applied is the outcome of a proposed batch. A proposal whose Applied never
@@ -145,6 +147,10 @@ type Applied struct {
 	Version Version
 	Err     error // nil, or wraps ErrFenced or ErrDuplicate
 }
+
+// Ingested is the outcome of Ingest(Token): its rows, or earlier ones with the same
+// identities, are stored. An Ingested that never comes leaves it unknown.
+type Ingested struct{ Token uint64 }
 
 // Read says that the replica still led the shard after ReadIndex(Token) began
 // and has applied all that was committed then.
@@ -169,8 +175,9 @@ type Log interface {
 	// Propose hands b over; it must not be changed afterwards. nil means taken, not
 	// committed. Errors: ErrNotLeader, ErrOverloaded, ErrTooLarge, ErrInvalid.
 	Propose(b *Batch) error
-	// Ingest proposes rows of many actors, without a fence. Errors as Propose.
-	Ingest(nowMs int64, rows []Row) error
+	// Ingest proposes rows of many actors, without a fence, and answers with an
+	// Ingested event with token. Errors as Propose.
+	Ingest(nowMs int64, rows []Row, token uint64) error
 	// ReadIndex asks for a Read event with token. Errors: ErrNotLeader, ErrOverloaded.
 	ReadIndex(token uint64) error
 	// Load returns the applied state of a; the zero State for one never written. Its

@@ -92,7 +92,7 @@ func (m *Memory) Propose(b *Batch) error {
 }
 
 // Ingest implements Log.
-func (m *Memory) Ingest(nowMs int64, rows []Row) error {
+func (m *Memory) Ingest(nowMs int64, rows []Row, token uint64) error {
 	if err := checkIngest(nowMs, rows); err != nil {
 		return err
 	}
@@ -100,6 +100,7 @@ func (m *Memory) Ingest(nowMs int64, rows []Row) error {
 		return err
 	}
 	placed, _ := m.clock.applyIngest(m, nowMs, rows, make([]Placed, 0, len(rows)))
+	m.events = append(m.events, Event{Ingested: &Ingested{Token: token}})
 	m.tell(placed)
 	return nil
 }

@@ -66,8 +66,8 @@ func TestRowsAreStoredOnce(t *testing.T) {
 	row := Row{Actor: ana, Identity: "gateway/7", AtMs: 60_000, Data: []byte("x")}
 	later := row
 	later.AtMs++
-	must(t, log.Ingest(61_000, []Row{row, row, later}))
-	must(t, log.Ingest(62_000, []Row{row}))
+	must(t, log.Ingest(61_000, []Row{row, row, later}, 1))
+	must(t, log.Ingest(62_000, []Row{row}, 2))
 	got, _ := log.Series(ana, 0, 10)
 	if len(got) != 2 || got[0].Position == 0 || got[0].Position >= got[1].Position {
 		t.Fatalf("stored %+v", got)
@@ -75,8 +75,9 @@ func TestRowsAreStoredOnce(t *testing.T) {
 	if rest, _ := log.Series(ana, got[0].Position, 10); len(rest) != 1 {
 		t.Fatalf("after the first: %+v", rest)
 	}
-	if events := log.Events(nil); len(events) != 1 || len(events[0].Rows) != 2 {
-		t.Fatalf("events: %+v", events)
+	events := log.Events(nil)
+	if len(events) != 3 || events[0].Ingested.Token != 1 || len(events[1].Rows) != 2 || events[2].Ingested.Token != 2 {
+		t.Fatalf("events: %s", tale(events))
 	}
 }
 
@@ -103,7 +104,7 @@ func TestBadProposalsChangeNothing(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	if err := log.Ingest(0, make([]Row, MaxRows+1)); !errors.Is(err, ErrTooLarge) {
+	if err := log.Ingest(0, make([]Row, MaxRows+1), 1); !errors.Is(err, ErrTooLarge) {
 		t.Errorf("ingest: %v", err)
 	}
 	if n := len(log.Events(nil)); n != 1 || log.NowMs() != 0 || len(log.actors) != 0 {

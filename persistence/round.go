@@ -14,6 +14,7 @@ import (
 
 // feed hands what waits to Raft.
 func (g *Group) feed() {
+	g.moved = g.moved || len(g.asked) > 0 || len(g.queue) > 0
 	if len(g.asked) > 0 {
 		g.round++
 		g.reads = append(g.reads, reading{round: g.round, tokens: g.asked})
@@ -53,7 +54,7 @@ func (g *Group) pack() (entry []byte, n, lost int) {
 
 // take begins a round and reports whether there is something to do in it.
 func (g *Group) take() bool {
-	if !g.node.HasReady() {
+	if g.moved = g.moved && g.node.HasReady(); !g.moved {
 		return false
 	}
 	g.ready = g.node.Ready()
@@ -115,7 +116,7 @@ func (g *Group) finish() {
 
 // applyAll applies the committed entries and stores the state that they lead to.
 func (g *Group) applyAll(b *pebble.Batch) error {
-	t := newDiskTable(g.shard, b)
+	t := newDiskTable(g.shard, b, g.headers)
 	today := day(g.state.clock.nowMs)
 	for _, e := range g.ready.CommittedEntries {
 		if err := g.apply(t, e); err != nil {
@@ -173,6 +174,8 @@ func (g *Group) applyCommand(t *diskTable, term uint64, c command, mine bool) (e
 	g.pending--
 	if c.batch != nil {
 		g.events = append(g.events, Event{Applied: &Applied{Actor: c.batch.Actor, Version: c.batch.Version, Err: refused}})
+	} else {
+		g.events = append(g.events, Event{Ingested: &Ingested{Token: c.token}})
 	}
 	if len(rows) > 0 {
 		g.events = append(g.events, Event{Rows: rows})

@@ -50,11 +50,11 @@ func (sh *Shard) Propose(b *Batch) error {
 }
 
 // Ingest implements Log.
-func (sh *Shard) Ingest(nowMs int64, rows []Row) error {
+func (sh *Shard) Ingest(nowMs int64, rows []Row, token uint64) error {
 	if err := checkIngest(nowMs, rows); err != nil {
 		return err
 	}
-	return sh.enqueue(appendIngest(nil, nowMs, rows))
+	return sh.enqueue(appendIngest(nil, nowMs, rows, token))
 }
 
 // ReadIndex implements Log.

@@ -142,7 +142,7 @@ func TestClosedStore(t *testing.T) {
 		t.Errorf("events %q, term %d, %v", tale(events), sh.Term(), s.Err())
 	}
 	_, loadErr := sh.Load(ana)
-	for _, err := range []error{sh.Propose(following(Version{}, 2)), sh.Ingest(0, nil), sh.ReadIndex(1), loadErr} {
+	for _, err := range []error{sh.Propose(following(Version{}, 2)), sh.Ingest(0, nil, 1), sh.ReadIndex(1), loadErr} {
 		if !errors.Is(err, ErrClosed) {
 			t.Errorf("after Close: %v", err)
 		}
@@ -166,6 +166,7 @@ func TestStoreRefusesWhatItCantHold(t *testing.T) {
 	}
 }
 
+// TestDirectories opens what can't be opened, and what almost can't.
 func TestDirectories(t *testing.T) {
 	full := func(t *testing.T, c Config, name, text string) {
 		must(t, os.MkdirAll(c.Dir, 0o755))
@@ -206,4 +207,28 @@ func TestDirectories(t *testing.T) {
 			}
 		})
 	}
+}
+
+func ExampleStore() {
+	c := Default()
+	c.FS = vfs.NewMem()
+	events := make(chan uint32, 100)
+	store, err := OpenStore(c, func(shard uint32) { events <- shard }, 0, 1)
+	if err != nil {
+		panic(err)
+	}
+	defer store.Close()
+	log := store.Shard(1)
+	for range events { // until shard 1 has been elected, and then until its batch is durable
+		for _, e := range log.Events(nil) {
+			switch {
+			case e.Term != nil:
+				_ = log.Propose(following(Version{}, e.Term.Number, "came"))
+			case e.Applied != nil:
+				fmt.Println("applied", e.Applied.Version, e.Applied.Err)
+				return
+			}
+		}
+	}
+	// Output: applied 2.1.1 <nil>
 }

@@ -10,16 +10,34 @@ import (
 // what it wrote itself.
 type diskTable struct {
 	view
-	batch *pebble.Batch
-	found header // by the last version
+	batch   *pebble.Batch
+	headers headers
+	found   header // by the last version
 }
 
-func newDiskTable(shard uint32, batch *pebble.Batch) *diskTable {
-	return &diskTable{view: view{db: batch, shard: shard}, batch: batch}
+func newDiskTable(shard uint32, batch *pebble.Batch, known headers) *diskTable {
+	return &diskTable{view: view{db: batch, shard: shard}, batch: batch, headers: known}
+}
+
+// headers are those of actors that were written last, so that the fence of the next
+// batch needs no look-up. All are dropped when there are maxHeaders.
+type headers map[Actor]header
+
+// maxHeaders of a shard stay in memory: some 300 kB, for actors at work at a time.
+const maxHeaders = 2_048
+
+func (h headers) put(a Actor, of header) {
+	if len(h) >= maxHeaders {
+		clear(h)
+	}
+	h[a] = of
 }
 
 func (t *diskTable) version(a Actor) (v Version, err error) {
-	t.found, err = t.header(a)
+	known := false
+	if t.found, known = t.headers[a]; !known {
+		t.found, err = t.header(a)
+	}
 	return t.found.version, err
 }
 
@@ -34,6 +52,7 @@ func (t *diskTable) keep(b *Batch, nowMs int64) error {
 	if err := t.keepState(b, &h); err != nil {
 		return err
 	}
+	t.headers.put(b.Actor, h)
 	for i := range b.Answers {
 		value := binary.AppendUvarint([]byte{valueFormat}, uint64(nowMs))
 		value = append(value, b.Answers[i].Result...)

@@ -12,7 +12,9 @@ import (
 )
 
 // twinActors are few, and some of their names try the keys' escapes.
-var twinActors = []Actor{ana, {"user", "default/ana\x00"}, {"user", "default/an"}, {"zone", "a\x00\x01b"}, {"z", "\xff"}}
+var twinActors = []Actor{
+	ana, {"user", "default/ana\x00"}, {"user", "default/an"}, {"zone", "a\x00\x01b"}, {"z", "\xff"},
+}
 
 var twinNames = []string{"a", "b", "a\x00", "a\x00\xff", "\x00\x01", "c"}
 
@@ -93,6 +95,8 @@ func tale(events []Event) string {
 		switch {
 		case e.Applied != nil:
 			fmt.Fprintf(&out, "applied %v %v %v\n", e.Applied.Actor, e.Applied.Version, e.Applied.Err)
+		case e.Ingested != nil:
+			fmt.Fprintf(&out, "ingested %d\n", e.Ingested.Token)
 		case e.Read != nil:
 			fmt.Fprintf(&out, "read %d\n", e.Read.Token)
 		case e.Term != nil:
@@ -147,8 +151,8 @@ func TestTwins(t *testing.T) {
 				nowMs += rapid.SampledFrom([]int64{1, dayMs / 3, dayMs / 2, dayMs, 40 * dayMs}).Draw(rt, "later")
 			case 3:
 				rows := drawRows(rt, 5)
-				must(t, w.memory.Ingest(nowMs, rows))
-				must(t, w.group.Ingest(nowMs, rows))
+				must(t, w.memory.Ingest(nowMs, rows, 3))
+				must(t, w.group.Ingest(nowMs, rows, 3))
 			default:
 				b := drawBatch(rt, w.memory.Term(), nowMs, func(a Actor) Version { s, _ := w.memory.Load(a); return s.Version })
 				must(t, w.memory.Propose(b))
@@ -184,7 +188,7 @@ func TestAnswersAreKeptADay(t *testing.T) {
 			nowMs int64
 			want  bool
 		}{{at, true}, {at + dayMs/2, true}, {at + dayMs - 1, true}, {at + dayMs, false}} {
-			must(t, log.Ingest(c.nowMs, nil))
+			must(t, log.Ingest(c.nowMs, nil, 1))
 			must(t, w.disk.Pump())
 			if _, found, err := log.Answer(ana, "r"); found != c.want || err != nil {
 				t.Errorf("%T, %d ms later: found %v, %v", log, c.nowMs-at, found, err)

@@ -46,9 +46,9 @@ func lastWeeks(t testing.TB, weeks int) *Config {
 	}
 }
 
-// BenchmarkPolicy replays the last ten weeks of the real trace under each policy.
+// BenchmarkPolicy replays the last five weeks of the real trace under each policy.
 func BenchmarkPolicy(b *testing.B) {
-	config := lastWeeks(b, 10)
+	config := lastWeeks(b, 5)
 	for _, p := range Policies() {
 		b.Run(p.Name, func(b *testing.B) {
 			events := 0

@@ -57,11 +57,13 @@ func (f *fixed) Due() span.Time { return f.due }
 func (f *fixed) Plan(now span.Time, _ actors.PlanInput, dst []actors.Level) []actors.Level {
 	if f.units == 0 {
 		f.due = span.Never
-		return dst
 	}
 	const length = span.Day
-	f.due = now.Floor(length).Add(length)
-	return append(dst, soft(now.Floor(length), f.due, f.units))
+	day := span.Starting(now.Floor(length), length)
+	if f.due != span.Never {
+		f.due = day.End
+	}
+	return append(dst, soft(day.Start, day.End, f.units))
 }
 
 // keepAlive keeps a unit for some time after it was used last.
@@ -97,7 +99,7 @@ func (k *keepAlive) Plan(now span.Time, _ actors.PlanInput, dst []actors.Level) 
 	}
 	k.due = span.Never
 	if len(k.idle) == 0 {
-		return dst
+		return append(dst, soft(now, now.Add(k.stay), 0))
 	}
 	k.due = k.idle[0]
 	return append(dst, soft(now, k.due, k.busy+len(k.idle)))
@@ -200,10 +202,11 @@ func (s *scheduled) Plan(now span.Time, in actors.PlanInput, dst []actors.Level)
 			n += weight
 		}
 	}
-	if n == 0 {
-		return dst
+	units := 0
+	if n > 0 {
+		units = int(math.Ceil(s.factor*sum/n - .5))
 	}
-	return append(dst, soft(now, s.due, int(math.Ceil(s.factor*sum/n-.5))))
+	return append(dst, soft(now, s.due, units))
 }
 
 // greedy knows all arrivals in a pool and has a unit ready for each in the window

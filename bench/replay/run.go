@@ -55,7 +55,7 @@ type driver struct {
 	future *future // what users will do, for a policy that knows it
 	events int
 	config actors.ZoneConfig
-	silent bool // nobody listens to users
+	silent bool  // nobody listens to users
 	refuse error // the first answer that no request should get
 
 	dayStart span.Time // of the day under way; 0 before the first

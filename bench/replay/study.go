@@ -3,6 +3,7 @@ package replay
 import (
 	"context"
 	"runtime"
+	"runtime/debug"
 	"slices"
 	"sync"
 	"time"
@@ -47,6 +48,10 @@ type Measured struct {
 	MemoryBytes     uint64             `json:"memory_bytes"`      // obtained from the system
 }
 
+// gcPercent lets the heap grow more than usual between collections: a replay holds
+// little and makes much garbage.
+const gcPercent = 400
+
 // job is one replay of a plan.
 type job struct {
 	policy, run int
@@ -57,6 +62,7 @@ type job struct {
 // progress, if not nil, is told of every hundredth part of every run.
 func Do(ctx context.Context, config *Config, plan Plan, info trace.Info, progress func()) (report.Study, error) {
 	begun := time.Now()
+	defer debug.SetGCPercent(debug.SetGCPercent(gcPercent))
 	outcomes := make([][]Outcome, len(plan.Policies))
 	seconds := make([]float64, len(plan.Policies))
 	var jobs []job
