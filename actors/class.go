@@ -9,8 +9,9 @@ import (
 )
 
 // ClassOf returns the class of a request, image and size step, and the unit of
-// that class: what any request of it fits in. Requests of one class are
-// interchangeable, so their compute is pooled.
+// that class: the compute that any request of it fits in. Requests of one class are
+// interchangeable, so their compute is pooled; storage is not part of it, since a
+// volume is its user's own.
 //
 // Steps are coarse enough to pool by and waste at most a quarter: amounts counted
 // in tens are rounded up to 1, 1.25, 1.5, 2, 2.5, 3, 4, 5, 6 or 8 times a power of
@@ -20,11 +21,10 @@ func ClassOf(r *messages.Request) (class string, unit resource.Vector) {
 	unit = resource.Vector{
 		CPU:       decimalStep(need.CPU),
 		Memory:    octaveStep(need.Memory),
-		Storage:   octaveStep(need.Storage),
 		Bandwidth: decimalStep(need.Bandwidth),
 		IO:        decimalStep(need.IO),
 	}
-	class = fmt.Sprintf("%s:%d-%d-%d-%d-%d", r.GetImage(), unit.CPU, unit.Memory, unit.Storage, unit.Bandwidth, unit.IO)
+	class = fmt.Sprintf("%s:%d-%d-%d-%d", r.GetImage(), unit.CPU, unit.Memory, unit.Bandwidth, unit.IO)
 	for _, a := range need.Extended {
 		step := octaveStep(a.Value)
 		unit = unit.WithExtended(a.Name, step)

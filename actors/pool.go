@@ -136,9 +136,8 @@ func (z *Zone) nextPlan() span.Time {
 	return next
 }
 
-// planDue plans every pool whose planner is due, and what is private with it. It
-// reports whether there was any.
-func (z *Zone) planDue(now span.Time, out *Effects) bool {
+// planDue plans every pool whose planner is due, and what is private with it.
+func (z *Zone) planDue(now span.Time, out *Effects) {
 	any := false
 	for _, p := range z.pools {
 		if p.planner.Due() > now {
@@ -150,7 +149,6 @@ func (z *Zone) planDue(now span.Time, out *Effects) bool {
 	if any {
 		z.planPrivate(now, out)
 	}
-	return any
 }
 
 func (z *Zone) planPool(now span.Time, p *pool, out *Effects) {

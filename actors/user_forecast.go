@@ -77,6 +77,8 @@ func (u *User) intents(z *forecast.ZoneRates) *messages.Intents {
 		SlotMs:   int64(intentSlot),
 		Requests: perSlot(z.Rates),
 		BusyMs:   int64(u.expected.DurationMean * float64(span.Second)),
+
+		StorageBytes: int64(u.learned.mean[2]),
 	}
 	for _, d := range z.Datasets {
 		m.Datasets = append(m.Datasets, &messages.DatasetIntent{Dataset: d.Dataset, Bytes: d.Bytes, Requests: perSlot(d.Rates)})

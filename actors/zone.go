@@ -55,7 +55,7 @@ type Zone struct {
 	report   *messages.StageReport
 	desired  *messages.Desired // as last sent
 	starting map[string]bool   // placements whose start the agent hasn't answered
-	unsynced bool              // placements have come or gone since desired was sent
+	stopped  bool              // a placement was stopped since
 	tellAt   span.Time         // the reminder to tell the agent again
 	sequence uint64            // of the last digest
 	stale    bool              // agent and mappers may have been told otherwise
@@ -146,9 +146,9 @@ func (z *Zone) settle(now span.Time, out *Effects) {
 		z.remind(now, out)
 		return
 	}
-	again := z.planDue(now, out) && z.unsynced
-	if z.stale || again {
-		z.stage(now, again, out)
+	z.planDue(now, out)
+	if z.stale {
+		z.stage(now, out)
 		z.digest(now, out)
 	}
 	z.setWakes(out)

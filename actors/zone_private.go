@@ -164,7 +164,7 @@ func (z *Zone) likelyUsers(now span.Time, hour span.Window) []*messages.VolumeSt
 	}
 	var list []candidate
 	for _, m := range z.intents.byUser {
-		p, bytes := slot(m), z.volumeBytes(m)
+		p, bytes := slot(m), m.GetStorageBytes()
 		hold := z.gibHour() / cacheDiscount * float64(bytes) / gib
 		if bytes > 0 && z.acts(m.GetTenant()) && plan.Private(p, saved*float64(z.secondMicros(m.GetTenant())), hold, span.Hour) {
 			list = append(list, candidate{m, p})
@@ -175,17 +175,9 @@ func (z *Zone) likelyUsers(now span.Time, hour span.Window) []*messages.VolumeSt
 	})
 	stages := make([]*messages.VolumeStage, 0, len(list))
 	for _, c := range list {
-		stages = append(stages, &messages.VolumeStage{User: c.m.GetUser(), Bytes: z.volumeBytes(c.m)})
+		stages = append(stages, &messages.VolumeStage{User: c.m.GetUser(), Bytes: c.m.GetStorageBytes()})
 	}
 	return stages
-}
-
-// volumeBytes is the storage that a request of the intents' class needs.
-func (z *Zone) volumeBytes(m *messages.Intents) int64 {
-	if p := z.pool(m.GetTenant(), m.GetClass()); p != nil {
-		return p.unit.Storage
-	}
-	return 0
 }
 
 func (z *Zone) foldVolumes(r *messages.VolumesPlanned) {

@@ -67,9 +67,9 @@ func (z *Zone) started(now span.Time, m *messages.Started, out *Effects) {
 }
 
 // stage tells the agent what is to be ready, if that is not what it was told last or
-// it is to be told again.
+// a placement was stopped, whose unit may stay or not.
 // The stages are what is reserved and idle: of pools, units; of users, volumes.
-func (z *Zone) stage(now span.Time, again bool, out *Effects) {
+func (z *Zone) stage(now span.Time, out *Effects) {
 	want := &messages.Desired{Datasets: z.data.wanted}
 	z.idle = z.books.IdleAll(z.idle[:0], now)
 	for _, idle := range z.idle {
@@ -85,7 +85,7 @@ func (z *Zone) stage(now span.Time, again bool, out *Effects) {
 	if v := z.volumes; v != nil && windowOf(v.GetWindow()).Contains(now) {
 		z.stageVolumes(want)
 	}
-	if z.desired != nil && !again && sameStages(want, z.desired) {
+	if z.desired != nil && !z.stopped && sameStages(want, z.desired) {
 		return
 	}
 	z.desire(now, want, out)

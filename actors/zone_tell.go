@@ -10,9 +10,7 @@ import (
 
 // What a zone tells its agent may be lost. So it repeats what has no answer: starts
 // until each is answered, the desired stages until a report names their version. What
-// runs is part of the desired stages, but its comings and goings alone send none: the
-// agent is told by Start and Stop, and made sure of by the next Desired, which is
-// sent at the latest with the next plan.
+// runs is part of the desired stages, which follow every stop.
 
 // desire tells the agent what is to be ready, under a version above all before, and
 // what runs: what else does is an orphan of a stop that was lost.
@@ -24,7 +22,7 @@ func (z *Zone) desire(now span.Time, want *messages.Desired, out *Effects) {
 			want.Running = append(want.Running, key)
 		}
 	}
-	z.desired, z.unsynced = want, false
+	z.desired, z.stopped = want, false
 	out.send(z.agent(), want)
 }
 
@@ -39,7 +37,7 @@ func (z *Zone) start(claimed *messages.Claimed, out *Effects) {
 	c := claimed.GetClaim()
 	class, _ := ClassOf(c.GetRequest())
 	key := requestKey(c.GetUser(), c.GetRequest().GetId())
-	z.starting[key], z.unsynced = true, true
+	z.starting[key] = true
 	out.send(z.agent(), &messages.Start{
 		Placement: key,
 		Tenant:    c.GetTenant(),
@@ -50,10 +48,10 @@ func (z *Zone) start(claimed *messages.Claimed, out *Effects) {
 	})
 }
 
-// stop has the agent end a placement.
+// stop has the agent end a placement, and then be told whether its unit stays.
 func (z *Zone) stop(key string, out *Effects) {
 	delete(z.starting, key)
-	z.unsynced = true
+	z.stopped, z.stale = true, true
 	out.send(z.agent(), &messages.Stop{Placement: key})
 }
 

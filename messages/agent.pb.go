@@ -475,7 +475,8 @@ func (x *Started) GetFailure() string {
 	return ""
 }
 
-// Stop ends a placement. It has no answer: Desired.running says the same again.
+// Stop ends a placement. Its unit is idle again: a Desired that follows says whether
+// it stays.
 type Stop struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Placement     string                 `protobuf:"bytes,1,opt,name=placement,proto3" json:"placement,omitempty"`

@@ -1372,8 +1372,10 @@ type Intents struct {
 	// Expected requests per slot.
 	Requests []float32 `protobuf:"fixed32,6,rep,packed,name=requests,proto3" json:"requests,omitempty"`
 	// Mean busy time of a request.
-	BusyMs        int64            `protobuf:"varint,7,opt,name=busy_ms,json=busyMs,proto3" json:"busy_ms,omitempty"`
-	Datasets      []*DatasetIntent `protobuf:"bytes,8,rep,name=datasets,proto3" json:"datasets,omitempty"`
+	BusyMs   int64            `protobuf:"varint,7,opt,name=busy_ms,json=busyMs,proto3" json:"busy_ms,omitempty"`
+	Datasets []*DatasetIntent `protobuf:"bytes,8,rep,name=datasets,proto3" json:"datasets,omitempty"`
+	// Mean storage that a request asks for.
+	StorageBytes  int64 `protobuf:"varint,9,opt,name=storage_bytes,json=storageBytes,proto3" json:"storage_bytes,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1462,6 +1464,13 @@ func (x *Intents) GetDatasets() []*DatasetIntent {
 		return x.Datasets
 	}
 	return nil
+}
+
+func (x *Intents) GetStorageBytes() int64 {
+	if x != nil {
+		return x.StorageBytes
+	}
+	return 0
 }
 
 // DatasetIntent is the expected number of requests for a dataset, per slot.
@@ -2035,7 +2044,7 @@ const file_zone_proto_rawDesc = "" +
 	"\vduration_ms\x18\x06 \x01(\x03R\n" +
 	"durationMs\x12\x18\n" +
 	"\adataset\x18\a \x01(\tR\adataset\x12#\n" +
-	"\rdataset_bytes\x18\b \x01(\x03R\fdatasetBytes\"\xec\x01\n" +
+	"\rdataset_bytes\x18\b \x01(\x03R\fdatasetBytes\"\x91\x02\n" +
 	"\aIntents\x12\x16\n" +
 	"\x06tenant\x18\x01 \x01(\tR\x06tenant\x12\x12\n" +
 	"\x04user\x18\x02 \x01(\tR\x04user\x12\x14\n" +
@@ -2044,7 +2053,8 @@ const file_zone_proto_rawDesc = "" +
 	"\aslot_ms\x18\x05 \x01(\x03R\x06slotMs\x12\x1a\n" +
 	"\brequests\x18\x06 \x03(\x02R\brequests\x12\x17\n" +
 	"\abusy_ms\x18\a \x01(\x03R\x06busyMs\x126\n" +
-	"\bdatasets\x18\b \x03(\v2\x1a.zonecast.v1.DatasetIntentR\bdatasets\"[\n" +
+	"\bdatasets\x18\b \x03(\v2\x1a.zonecast.v1.DatasetIntentR\bdatasets\x12#\n" +
+	"\rstorage_bytes\x18\t \x01(\x03R\fstorageBytes\"[\n" +
 	"\rDatasetIntent\x12\x18\n" +
 	"\adataset\x18\x01 \x01(\tR\adataset\x12\x14\n" +
 	"\x05bytes\x18\x02 \x01(\x03R\x05bytes\x12\x1a\n" +

@@ -199,6 +199,25 @@ func (a *audit) runs(i int) {
 	}
 }
 
+// agreed checks that what is confirmed runs, and nothing else.
+func (a *audit) agreed() {
+	for i := range zoneCount {
+		var want []string
+		if machine, ok := a.world.Living(zoneAddress(i)).(*actors.Zone); ok {
+			state, _ := machine.Books()
+			for _, l := range state.Allocations {
+				if !l.Held && l.Until > a.world.Now() {
+					want = append(want, l.Request)
+				}
+			}
+		}
+		slices.Sort(want)
+		if runs := a.agents[i].Running(); !slices.Equal(runs, want) {
+			a.fail(fmt.Errorf("the agent of %v runs %v, confirmed are %v", zoneAddress(i), runs, want))
+		}
+	}
+}
+
 // end looks for what is left behind once the world has been calm for long.
 func (a *audit) end() {
 	for i := range zoneCount {

@@ -28,6 +28,8 @@ const (
 	// calmLasts is how long the world is left alone at the end: longer than any lease,
 	// and than the round in which users look after what they have.
 	calmLasts = 8 * span.Hour
+	// calmSoon is when zones and agents must agree again: after a few repetitions.
+	calmSoon = 2 * span.Minute
 	tendEvery = 5 * span.Second
 	// idleFor is how long an activation does nothing before it is passivated.
 	idleFor = 10 * span.Minute
@@ -273,6 +275,10 @@ func (t *trial) calmDown() error {
 		a.SetFailures(0)
 		t.setForeign(i, 0)
 	}
+	if err := t.world.RunUntil(t.world.Now().Add(calmSoon)); err != nil {
+		return err
+	}
+	t.audit.agreed()
 	err := t.world.RunUntil(t.world.Now().Add(calmLasts))
 	if err != nil || t.broken != nil {
 		return err
