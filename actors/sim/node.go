@@ -29,6 +29,7 @@ func (w *World) Restart(logs []persistence.Log) {
 	w.down = false
 	for i, s := range w.shards {
 		s.log, s.known = logs[i], false
+		s.forget()
 	}
 	w.pump()
 }
@@ -52,6 +53,8 @@ func (w *World) Tend(idle span.Duration) (expired, passivated int) {
 			}
 			w.letOut(address)
 		}
+		s.ingest.Expire(w.now, &w.out)
+		w.letOut(actors.Address{})
 	}
 	return expired, passivated
 }

@@ -4,6 +4,8 @@ import (
 	"maps"
 	"slices"
 
+	"google.golang.org/protobuf/proto"
+
 	"github.com/zonecast/zonecast/actors"
 	"github.com/zonecast/zonecast/actors/run"
 	"github.com/zonecast/zonecast/actors/span"
@@ -16,8 +18,9 @@ type shard struct {
 	world  *World
 	log    persistence.Log
 	live   map[actors.Address]*run.Activation
-	term   uint64 // in which activations may live; 0 for none
-	serial uint64 // of the last activation
+	ingest *run.Ingest // of this term
+	term   uint64      // in which activations may live; 0 for none
+	serial uint64      // of the last activation
 	reads  map[uint64]reader
 	read   uint64 // last token
 	events []persistence.Event
@@ -43,6 +46,7 @@ func newShard(w *World, log persistence.Log) *shard {
 func (s *shard) forget() {
 	s.live = make(map[actors.Address]*run.Activation)
 	s.reads = make(map[uint64]reader)
+	s.ingest = run.NewIngest(s.log, s.world.config.Tenant)
 }
 
 // lead begins a term, 0 for none: it drops every activation of the term before and
@@ -56,6 +60,8 @@ func (s *shard) lead(term uint64) {
 		s.live[address].Drop(persistence.ErrNotLeader, &s.world.out)
 		s.world.letOut(address)
 	}
+	s.ingest.Drop(persistence.ErrNotLeader, &s.world.out)
+	s.world.letOut(actors.Address{})
 	s.forget()
 }
 
@@ -121,6 +127,8 @@ func (s *shard) handle(e persistence.Event) {
 		s.lead(e.Term.Number)
 	case e.Applied != nil:
 		s.applied(e.Applied)
+	case e.Ingested != nil:
+		s.ingested(e.Ingested.Token)
 	case e.Read != nil:
 		if r, ok := s.reads[e.Read.Token]; ok {
 			delete(s.reads, e.Read.Token)
@@ -140,6 +148,47 @@ func (s *shard) applied(a *persistence.Applied) {
 	}
 	activation.Applied(a, &s.world.out)
 	s.world.letOut(address)
+}
+
+// put hands samples to the ingest, and has it propose them in time.
+func (s *shard) put(user string, samples []*messages.Sample, live bool, answered func(proto.Message)) error {
+	w := s.world
+	if w.config.Tenant == nil || w.down || s.term == 0 {
+		return persistence.ErrNotLeader
+	}
+	idle := s.ingest.Due() == span.Never
+	w.caller++
+	if err := s.ingest.Put(w.now, user, samples, live, w.caller); err != nil {
+		return err
+	}
+	w.waits[w.caller] = answered
+	if idle {
+		w.At(s.ingest.Due(), s.flush)
+	}
+	return nil
+}
+
+func (s *shard) flush() {
+	if s.world.down || s.ingest.Due() > s.world.now {
+		return
+	}
+	if err := s.ingest.Flush(s.world.now); err != nil {
+		s.ingest.Drop(err, &s.world.out)
+		s.world.letOut(actors.Address{})
+		return
+	}
+	s.world.asked = true
+}
+
+// ingested answers those whose samples are stored and activates who is new.
+func (s *shard) ingested(token uint64) {
+	activate := s.ingest.Ingested(token, &s.world.out)
+	s.world.letOut(actors.Address{})
+	for _, user := range activate {
+		if _, err := s.activation(user); err != nil {
+			s.world.fail(err)
+		}
+	}
 }
 
 // observe hands rows to the active among their actors; passive ones catch up when

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"slices"
 
 	"google.golang.org/protobuf/proto"
 
@@ -29,7 +30,7 @@ const (
 	// and than the round in which users look after what they have.
 	calmLasts = 8 * span.Hour
 	// calmSoon is when zones and agents must agree again: after a few repetitions.
-	calmSoon = 2 * span.Minute
+	calmSoon  = 2 * span.Minute
 	tendEvery = 5 * span.Second
 	// idleFor is how long an activation does nothing before it is passivated.
 	idleFor = 10 * span.Minute
@@ -64,6 +65,7 @@ type trial struct {
 	world   *World
 	agents  []*actors.SimAgent // by zone
 	audit   *audit
+	source  *source
 	tape    *tape
 	steps   int
 	asked   int // request ids given so far
@@ -113,6 +115,7 @@ func (t *trial) begin() (err error) {
 	}
 	t.world = New(Config{
 		Start: trialStart, Logs: t.logs(), Machine: t.machine, Guards: t.config.Run,
+		Tenant:  func(id string) bool { return slices.Contains(tenants[:], id) },
 		Network: t.weather, Commit: t.weather.commits, Trace: t.delivered, After: t.after,
 	})
 	t.world.pump() // takes note that the logs lead
@@ -128,6 +131,7 @@ func (t *trial) begin() (err error) {
 	t.often(t.weather.crashEvery, t.crash)
 	t.often(t.weather.electEvery, t.elect)
 	t.often(t.weather.operateEvery, t.operate)
+	t.often(sampleEvery, newSource(t).send)
 	return t.world.err
 }
 
@@ -284,6 +288,7 @@ func (t *trial) calmDown() error {
 		return err
 	}
 	t.audit.end()
+	t.source.end()
 	return nil
 }
 

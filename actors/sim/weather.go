@@ -43,6 +43,12 @@ const (
 	HoldExpired       = "hold expired"
 	Overdraft         = "overdraft"
 	QuotaHit          = "quota used up"
+	SampleStored      = "sample stored"
+	SampleRepeated    = "sample sent again"
+	SampleLate        = "sample too late or too early"
+	SampleBad         = "bad sample refused"
+	SampleUnknown     = "samples whose fate is unknown"
+	UserBySample      = "user known by its samples alone"
 )
 
 // Kinds lists all kinds in the order in which they are printed.
@@ -52,6 +58,7 @@ func Kinds() []string {
 		NodeCrashed, WritesLost, LeaderLost, Passivated, DeadlinePassed, AskedAgain, RequestDuplicated, RowsIdentical,
 		GatewayVanished, ForeignJumped, ForeignReturned, StartFailed, ZoneReduced, ZoneDrained, ZoneDeleted, ClockRan,
 		BadInput, Placed, Refused, Exhausted, Renewed, Released, LeaseExpired, HoldExpired, Overdraft, QuotaHit,
+		SampleStored, SampleRepeated, SampleLate, SampleBad, SampleUnknown, UserBySample,
 	}
 }
 

@@ -29,6 +29,8 @@ type Config struct {
 	Logs []persistence.Log
 	// Machine makes the machine of a sharded actor.
 	Machine func(actors.Address) actors.Machine
+	// Tenant says whether samples of a tenant's users are taken; nil takes none.
+	Tenant func(id string) bool
 	// Guards switches rules of package run off, for tests of the simulator.
 	Guards run.Guards
 	// Network decides what becomes of messages; nil delivers each at once.
@@ -104,6 +106,13 @@ func (w *World) Forget(to actors.Address, request string, caller uint64) {
 	if activation := w.shard(to).live[to]; activation != nil {
 		activation.Forget(request, caller)
 	}
+}
+
+// Put sends samples of a user to the ingest of its shard; answered is told Done once
+// they are durable, or that this is unknown. Errors: those of run.Ingest.Put, and
+// persistence.ErrNotLeader.
+func (w *World) Put(user string, samples []*messages.Sample, live bool, answered func(proto.Message)) error {
+	return w.shard(actors.Address{Kind: actors.KindUser, ID: user}).put(user, samples, live, answered)
 }
 
 // At has do called once the clock has reached t.
