@@ -13,7 +13,7 @@ import (
 // Keys of a zone's reminders.
 const (
 	wakePlan  = "plan"  // a planner is due
-	wakeSweep = "sweep" // a lease or hold ends
+	wakeSweep = "sweep" // a lease, a hold or what is reserved ends or begins
 )
 
 // ZoneConfig is what zones are made with.
@@ -119,7 +119,7 @@ func (z *Zone) stepMade(now span.Time, from Address, msg proto.Message, out *Eff
 	case *messages.Demand:
 		z.demand(now, m, out)
 	case *messages.Intents:
-		z.hear(m) // changes nothing until the next plan
+		z.hear(now, m) // changes nothing until the next plan
 		return
 	case *messages.StageReport:
 		z.reported(now, m, out)
@@ -151,7 +151,7 @@ func (z *Zone) settle(now span.Time, out *Effects) {
 		z.stage(now, out)
 		z.digest(now, out)
 	}
-	z.setWakes(out)
+	z.setWakes(now, out)
 	z.remind(now, out)
 }
 
@@ -201,8 +201,8 @@ func (z *Zone) agent() Address { return Address{KindAgent, z.id} }
 func requestKey(user, request string) string { return user + "#" + request }
 
 // setWakes sets the reminders to the next things that will be due.
-func (z *Zone) setWakes(out *Effects) {
-	plan, sweep := z.nextPlan(), z.books.NextEnd()
+func (z *Zone) setWakes(now span.Time, out *Effects) {
+	plan, sweep := z.nextPlan(), min(z.books.NextEnd(), z.books.NextChange(now))
 	if plan != z.planAt {
 		z.planAt = plan
 		out.wake(wakePlan, wakeTime(plan))

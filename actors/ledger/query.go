@@ -53,6 +53,16 @@ func (l *Ledger) NextEnd() span.Time {
 	return l.leases[0].Until
 }
 
+// NextChange returns when what is promised or allocated changes next by the passage
+// of time alone; span.Never if it will not.
+func (l *Ledger) NextChange(now span.Time) span.Time {
+	l.advance(now)
+	if i := l.total.find(l.now) + 1; i < len(l.total) {
+		return l.total[i].at
+	}
+	return span.Never
+}
+
 // Lapsed returns how many reservations are over at now and wait for Sweep.
 func (l *Ledger) Lapsed(now span.Time) int {
 	return sort.Search(len(l.byEnd), func(i int) bool { return l.byEnd[i].Window.End > now })
