@@ -3,6 +3,8 @@ package actors
 import (
 	"slices"
 
+	"google.golang.org/protobuf/proto"
+
 	"github.com/zonecast/zonecast/actors/ledger"
 	"github.com/zonecast/zonecast/actors/resource"
 	"github.com/zonecast/zonecast/actors/span"
@@ -45,6 +47,10 @@ func (z *Zone) lead() span.Duration {
 
 // reported takes what the agent has.
 func (z *Zone) reported(now span.Time, m *messages.StageReport, out *Effects) {
+	if m.GetStarts() != nil && checkStarts(m.GetStarts()) != nil {
+		m = proto.CloneOf(m)
+		m.Starts = nil // nothing could be planned with them
+	}
 	z.report, z.stale = m, true
 	foreign := VectorOf(m.GetForeign())
 	if !foreign.Equal(z.books.Foreign()) && foreign.Validate(resource.MaxCapacity) == nil {
