@@ -177,12 +177,12 @@ func (z *Zone) digest(now span.Time, out *Effects) {
 		}
 	}
 	for _, p := range z.pools {
-		m.Pools = append(m.Pools, z.poolDigest(now, p))
+		m.Pools = append(m.Pools, z.poolDigest(p))
 	}
 	out.send(Address{KindMapper, EveryMapper}, m)
 }
 
-func (z *Zone) poolDigest(now span.Time, p *pool) *messages.PoolDigest {
+func (z *Zone) poolDigest(p *pool) *messages.PoolDigest {
 	d := &messages.PoolDigest{Tenant: p.holder.Tenant, Class: p.holder.ID}
 	for _, r := range z.report.GetPools() {
 		if r.GetTenant() == d.Tenant && r.GetClass() == d.Class {
@@ -194,6 +194,5 @@ func (z *Zone) poolDigest(now span.Time, p *pool) *messages.PoolDigest {
 			d.Firm = VectorMessage(idle.Firm)
 		}
 	}
-	d.Expected, _ = p.intents.Requests(span.Starting(now, p.mean.duration()))
 	return d
 }
