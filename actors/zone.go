@@ -13,7 +13,7 @@ import (
 // Keys of a zone's reminders.
 const (
 	wakePlan  = "plan"  // a planner is due
-	wakeSweep = "sweep" // a lease, a hold or what is reserved ends or begins
+	wakeSweep = "sweep" // a lease or hold ends
 )
 
 // ZoneConfig is what zones are made with.
@@ -58,7 +58,9 @@ type Zone struct {
 	stopped  bool              // a placement was stopped since
 	tellAt   span.Time         // the reminder to tell the agent again
 	sequence uint64            // of the last digest
-	stale    bool              // agent and mappers may have been told otherwise
+	stale    bool              // the books may say otherwise than the agent was told
+	dull     bool              // mappers may have been told otherwise
+	changeAt span.Time         // when time alone changes what is to be ready
 	planAt   span.Time         // the reminders that are set
 	sweepAt  span.Time
 	idle     []ledger.Idle
@@ -149,9 +151,11 @@ func (z *Zone) settle(now span.Time, out *Effects) {
 	z.planDue(now, out)
 	if z.stale {
 		z.stage(now, out)
+	}
+	if z.dull {
 		z.digest(now, out)
 	}
-	z.setWakes(now, out)
+	z.setWakes(out)
 	z.remind(now, out)
 }
 
@@ -201,8 +205,8 @@ func (z *Zone) agent() Address { return Address{KindAgent, z.id} }
 func requestKey(user, request string) string { return user + "#" + request }
 
 // setWakes sets the reminders to the next things that will be due.
-func (z *Zone) setWakes(now span.Time, out *Effects) {
-	plan, sweep := z.nextPlan(), min(z.books.NextEnd(), z.books.NextChange(now))
+func (z *Zone) setWakes(out *Effects) {
+	plan, sweep := min(z.nextPlan(), z.changeAt), z.books.NextEnd()
 	if plan != z.planAt {
 		z.planAt = plan
 		out.wake(wakePlan, wakeTime(plan))
@@ -216,7 +220,7 @@ func (z *Zone) setWakes(now span.Time, out *Effects) {
 // woken notes that a reminder is gone, and that time has passed: windows may have
 // begun or ended.
 func (z *Zone) woken(now span.Time, m *messages.Woken, out *Effects) {
-	z.stale = true
+	z.stale = z.stale || now >= z.changeAt
 	switch m.GetKey() {
 	case wakePlan:
 		z.planAt = 0

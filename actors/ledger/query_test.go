@@ -7,8 +7,7 @@ import (
 	"github.com/zonecast/zonecast/actors/span"
 )
 
-// What is free changes by itself where firm reservations and leases begin or end;
-// soft ones leave it as it is.
+// What is free or idle changes by itself where reservations and leases begin or end.
 func TestNextChange(t *testing.T) {
 	l, err := New(resource.Vector{CPU: 10}, NoOvercommit)
 	if err != nil {
@@ -28,7 +27,7 @@ func TestNextChange(t *testing.T) {
 	if _, err := l.Claim(0, claim, span.Second); err != nil {
 		t.Fatal(err)
 	}
-	for now, want := range map[span.Time]span.Time{0: 10, 9: 10} {
+	for now, want := range map[span.Time]span.Time{0: 5, 5: 10, 9: 10} {
 		if at := l.NextChange(now); at != want {
 			t.Errorf("at %d the next change is at %d, want %d", now, at, want)
 		}
