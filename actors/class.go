@@ -37,6 +37,9 @@ func ClassOf(r *messages.Request) (class string, unit resource.Vector) {
 var decimalSteps = [...]int64{100, 125, 150, 200, 250, 300, 400, 500, 600, 800, 1000}
 
 func decimalStep(x int64) int64 {
+	if x <= 0 {
+		return x // a unit takes nothing of what isn't asked for
+	}
 	power := int64(1)
 	for power <= x/10 {
 		power *= 10
