@@ -177,7 +177,7 @@ func TestForeignUse(t *testing.T) {
 
 // A firm reservation keeps room for its holder; a soft one gives way.
 func TestReservations(t *testing.T) {
-	s := tell(t, actors.ZoneConfig{})
+	s := tell(t, actors.ZoneConfig{Eagerness: 1e-9}) // pools want nothing
 	s.build("london", spec(london, units(3)))
 	s.reserved("london", reserve(s, ann.ID, "lunch", 2, messages.Tier_TIER_FIRM))
 	e := s.refused(s.ask(zone("london"), reserve(s, bob.ID, "lunch", 2, messages.Tier_TIER_FIRM)), messages.Code_CODE_EXHAUSTED, "full")
