@@ -30,10 +30,8 @@ type Desired struct {
 	// Datasets to hold in the cache whatever else is asked for, most valuable first.
 	Datasets []*DatasetStage `protobuf:"bytes,3,rep,name=datasets,proto3" json:"datasets,omitempty"`
 	// Users, as tenant/user, whose connection or storage volume is to be ready.
-	Connections []string       `protobuf:"bytes,4,rep,name=connections,proto3" json:"connections,omitempty"`
-	Volumes     []*VolumeStage `protobuf:"bytes,5,rep,name=volumes,proto3" json:"volumes,omitempty"`
-	// Placements that run; what else runs is an orphan.
-	Running       []string `protobuf:"bytes,6,rep,name=running,proto3" json:"running,omitempty"`
+	Connections   []string       `protobuf:"bytes,4,rep,name=connections,proto3" json:"connections,omitempty"`
+	Volumes       []*VolumeStage `protobuf:"bytes,5,rep,name=volumes,proto3" json:"volumes,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -99,13 +97,6 @@ func (x *Desired) GetConnections() []string {
 func (x *Desired) GetVolumes() []*VolumeStage {
 	if x != nil {
 		return x.Volumes
-	}
-	return nil
-}
-
-func (x *Desired) GetRunning() []string {
-	if x != nil {
-		return x.Running
 	}
 	return nil
 }
@@ -285,14 +276,18 @@ func (x *VolumeStage) GetBytes() int64 {
 	return 0
 }
 
-// Start asks the agent to start a confirmed placement. Answer: Started.
+// Start asks the agent to start a confirmed placement; it is repeated until it is
+// answered. Answer: Started.
 type Start struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Placement     string                 `protobuf:"bytes,1,opt,name=placement,proto3" json:"placement,omitempty"`
-	Tenant        string                 `protobuf:"bytes,2,opt,name=tenant,proto3" json:"tenant,omitempty"`
-	User          string                 `protobuf:"bytes,3,opt,name=user,proto3" json:"user,omitempty"`
-	Class         string                 `protobuf:"bytes,4,opt,name=class,proto3" json:"class,omitempty"`
-	Request       *Request               `protobuf:"bytes,5,opt,name=request,proto3" json:"request,omitempty"`
+	state     protoimpl.MessageState `protogen:"open.v1"`
+	Placement string                 `protobuf:"bytes,1,opt,name=placement,proto3" json:"placement,omitempty"`
+	Tenant    string                 `protobuf:"bytes,2,opt,name=tenant,proto3" json:"tenant,omitempty"`
+	User      string                 `protobuf:"bytes,3,opt,name=user,proto3" json:"user,omitempty"`
+	Class     string                 `protobuf:"bytes,4,opt,name=class,proto3" json:"class,omitempty"`
+	Request   *Request               `protobuf:"bytes,5,opt,name=request,proto3" json:"request,omitempty"`
+	// Of the Desired before it: an agent that has seen a later one takes no notice,
+	// since the placement may have ended in between.
+	Version       uint64 `protobuf:"varint,6,opt,name=version,proto3" json:"version,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -360,6 +355,13 @@ func (x *Start) GetRequest() *Request {
 		return x.Request
 	}
 	return nil
+}
+
+func (x *Start) GetVersion() uint64 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
 }
 
 // Started says how each facet was found and how long it took.
@@ -686,14 +688,13 @@ var File_agent_proto protoreflect.FileDescriptor
 const file_agent_proto_rawDesc = "" +
 	"\n" +
 	"\vagent.proto\x12\vzonecast.v1\x1a\fcommon.proto\x1a\rrequest.proto\x1a\n" +
-	"zone.proto\"\xf8\x01\n" +
+	"zone.proto\"\xde\x01\n" +
 	"\aDesired\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\x04R\aversion\x12,\n" +
 	"\x05pools\x18\x02 \x03(\v2\x16.zonecast.v1.PoolStageR\x05pools\x125\n" +
 	"\bdatasets\x18\x03 \x03(\v2\x19.zonecast.v1.DatasetStageR\bdatasets\x12 \n" +
 	"\vconnections\x18\x04 \x03(\tR\vconnections\x122\n" +
-	"\avolumes\x18\x05 \x03(\v2\x18.zonecast.v1.VolumeStageR\avolumes\x12\x18\n" +
-	"\arunning\x18\x06 \x03(\tR\arunning\"v\n" +
+	"\avolumes\x18\x05 \x03(\v2\x18.zonecast.v1.VolumeStageR\avolumes\"v\n" +
 	"\tPoolStage\x12\x16\n" +
 	"\x06tenant\x18\x01 \x01(\tR\x06tenant\x12\x14\n" +
 	"\x05class\x18\x02 \x01(\tR\x05class\x12'\n" +
@@ -704,13 +705,14 @@ const file_agent_proto_rawDesc = "" +
 	"\x05bytes\x18\x02 \x01(\x03R\x05bytes\"7\n" +
 	"\vVolumeStage\x12\x12\n" +
 	"\x04user\x18\x01 \x01(\tR\x04user\x12\x14\n" +
-	"\x05bytes\x18\x02 \x01(\x03R\x05bytes\"\x97\x01\n" +
+	"\x05bytes\x18\x02 \x01(\x03R\x05bytes\"\xb1\x01\n" +
 	"\x05Start\x12\x1c\n" +
 	"\tplacement\x18\x01 \x01(\tR\tplacement\x12\x16\n" +
 	"\x06tenant\x18\x02 \x01(\tR\x06tenant\x12\x12\n" +
 	"\x04user\x18\x03 \x01(\tR\x04user\x12\x14\n" +
 	"\x05class\x18\x04 \x01(\tR\x05class\x12.\n" +
-	"\arequest\x18\x05 \x01(\v2\x14.zonecast.v1.RequestR\arequest\"\xb0\x02\n" +
+	"\arequest\x18\x05 \x01(\v2\x14.zonecast.v1.RequestR\arequest\x12\x18\n" +
+	"\aversion\x18\x06 \x01(\x04R\aversion\"\xb0\x02\n" +
 	"\aStarted\x12\x1c\n" +
 	"\tplacement\x18\x01 \x01(\tR\tplacement\x12\x12\n" +
 	"\x04zone\x18\x02 \x01(\tR\x04zone\x12.\n" +
