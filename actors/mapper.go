@@ -92,7 +92,7 @@ func (p *Mapper) rank(m *messages.Rank) *messages.Ranked {
 	}
 	p.from = p.from[:0]
 	for _, v := range p.zones {
-		p.from = append(p.from, v.candidate(m, &need, class, v == origin))
+		p.from = append(p.from, v.candidate(m, &need, class))
 	}
 	p.ranked = score.Top(p.ranked[:0], choicesMax, need, p.from, p.weights)
 	if len(p.ranked) == 0 {
@@ -197,7 +197,7 @@ func withDefaults(w *messages.CostWeights) *messages.CostWeights {
 }
 
 // candidate is the zone as it looks to one request.
-func (v *zoneView) candidate(m *messages.Rank, need *score.Need, class string, origin bool) score.Candidate {
+func (v *zoneView) candidate(m *messages.Rank, need *score.Need, class string) score.Candidate {
 	d, spec := v.digest, v.digest.GetSpec()
 	pool := v.pool(m.GetTenant(), class)
 	c := score.Candidate{
@@ -214,12 +214,7 @@ func (v *zoneView) candidate(m *messages.Rank, need *score.Need, class string, o
 		Draining: d.GetDraining(),
 		Start:    v.start(m, need, pool),
 	}
-	ready := pool.GetReady() - v.taken(m.GetTenant(), class)
-	if ready > 0 && !origin {
-		saved := (d.GetStarts().GetComputeColdMs() - d.GetStarts().GetComputePausedMs()) / 1000
-		c.Bid = saved * need.SecondPrice * atLeast(pool.GetExpected(), ready)
-	}
-	if ready > 0 {
+	if pool.GetReady() > v.taken(m.GetTenant(), class) {
 		c.Readiness = 1
 	}
 	c.Access = weightOf(m.GetAccess(), c.ID)
@@ -304,19 +299,9 @@ const (
 	WarmTrips = 1
 )
 
-// atLeast returns the probability that a Poisson count of this mean is at least n.
-func atLeast(mean float64, n int64) float64 {
-	p, below := math.Exp(-mean), 0.0
-	for k := int64(0); k < n; k++ {
-		below += p
-		p *= mean / float64(k+1)
-	}
-	return max(1-below, 0)
-}
-
 func choiceMessage(c score.Choice, from *score.Candidate) *messages.Choice {
 	return &messages.Choice{
-		Zone: c.Zone, Score: c.Score, Stage: c.Parts.Stage, Bid: c.Parts.Bid, Distance: c.Parts.Distance,
+		Zone: c.Zone, Score: c.Score, Stage: c.Parts.Stage, Distance: c.Parts.Distance,
 		Cost: c.Parts.Cost, Load: c.Parts.Load, DistanceKm: c.Km, StartMs: from.Start.Slowest() + score.TripMs(c.Km),
 		Region: from.Region,
 	}

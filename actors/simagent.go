@@ -55,7 +55,7 @@ type SimAgent struct {
 
 	version  uint64
 	pools    []*simPool // by tenant, then class
-	running  map[string]*simPool
+	running  map[string]runs
 	cache    simCache
 	volumes  map[string]int64 // bytes prepared, by user
 	links    map[string]bool  // users with a warm connection
@@ -64,6 +64,13 @@ type SimAgent struct {
 	tally    Tally
 	at       span.Time // up to when the tally counts
 	due      span.Time // of the reminder that is set; 0 for none
+}
+
+// runs is a placement that was started, on which pool's unit and under which version
+// of the desired stages.
+type runs struct {
+	pool    *simPool
+	version uint64
 }
 
 // simPool is the units of one pool that exist.
@@ -91,7 +98,7 @@ func NewSimAgent(zone string, config SimAgentConfig, start span.Time) *SimAgent 
 	return &SimAgent{
 		zone:    zone,
 		config:  config,
-		running: make(map[string]*simPool),
+		running: make(map[string]runs),
 		volumes: make(map[string]int64),
 		links:   make(map[string]bool),
 		cache:   newSimCache(config.CacheBytes, config.Starts.GetPullBytesPerSecond()),
@@ -105,8 +112,11 @@ func (a *SimAgent) Step(now span.Time, from Address, msg proto.Message, out *Eff
 	switch m := msg.(type) {
 	case *messages.Desired:
 		a.desire(now, m)
+		a.reported = nil // every Desired is answered
 	case *messages.Start:
-		out.send(from, a.start(now, m))
+		if m.GetVersion() >= a.version {
+			out.send(from, a.start(now, m))
+		}
 	case *messages.Stop:
 		a.stop(now, m)
 	case *messages.StageReport: // what a measurement of others' use says
@@ -129,6 +139,21 @@ func (a *SimAgent) Tally(now span.Time) Tally {
 	a.advance(now)
 	return a.tally
 }
+
+// Running returns the placements that run, sorted.
+func (a *SimAgent) Running() []string { return slices.Sorted(maps.Keys(a.running)) }
+
+// Units returns how many idle units exist or are being made, and how many are wanted.
+func (a *SimAgent) Units() (idle, wanted int64) {
+	for _, p := range a.pools {
+		idle += p.ready + int64(len(p.making))
+		wanted += p.want
+	}
+	return idle, wanted
+}
+
+// SetFailures makes this many of 1000 starts fail from now on.
+func (a *SimAgent) SetFailures(permille int) { a.config.FailPermille = permille }
 
 // advance counts what existed since the last step and finishes what is ready.
 func (a *SimAgent) advance(now span.Time) {
@@ -180,6 +205,7 @@ func (a *SimAgent) desire(now span.Time, m *messages.Desired) {
 		return
 	}
 	a.version = m.GetVersion()
+	a.stopOthers(now, m)
 	for _, p := range a.pools {
 		p.want = 0
 	}
@@ -197,6 +223,17 @@ func (a *SimAgent) desire(now span.Time, m *messages.Desired) {
 	clear(a.links)
 	for _, user := range m.GetConnections() {
 		a.links[user] = true
+	}
+}
+
+// stopOthers ends what runs and is not listed: its Stop was lost. What was started
+// since the list was made need not be on it.
+func (a *SimAgent) stopOthers(now span.Time, m *messages.Desired) {
+	for _, placement := range a.Running() {
+		_, listed := slices.BinarySearch(m.GetRunning(), placement)
+		if !listed && m.GetVersion() > a.running[placement].version {
+			a.stop(now, &messages.Stop{Placement: placement})
+		}
 	}
 }
 
@@ -230,7 +267,7 @@ func (a *SimAgent) pool(tenant, class string, unit resource.Vector) *simPool {
 func (a *SimAgent) start(now span.Time, m *messages.Start) *messages.Started {
 	answer := &messages.Started{Placement: m.GetPlacement(), Zone: a.zone}
 	draw := a.draws(m.GetRequest().GetId())
-	if a.running[m.GetPlacement()] != nil {
+	if _, runs := a.running[m.GetPlacement()]; runs {
 		answer.Compute, answer.Data = messages.Outcome_OUTCOME_HIT, messages.Outcome_OUTCOME_HIT
 		answer.Connection, answer.Storage = messages.Outcome_OUTCOME_HIT, messages.Outcome_OUTCOME_HIT
 		return answer
@@ -274,7 +311,7 @@ func (a *SimAgent) draws(request string) *rand.Rand {
 func (a *SimAgent) startUnit(now span.Time, m *messages.Start, unit resource.Vector, noise float64) (messages.Outcome, float64) {
 	p := a.pool(m.GetTenant(), m.GetClass(), unit)
 	s := a.config.Starts
-	a.running[m.GetPlacement()] = p
+	a.running[m.GetPlacement()] = runs{p, m.GetVersion()}
 	p.busy++
 	switch {
 	case p.ready > 0:
@@ -316,7 +353,7 @@ func (a *SimAgent) attach(user string, r *messages.Request, noise float64) (mess
 // stop ends a placement; its unit is paused again, and stays if the next Desired
 // wants it.
 func (a *SimAgent) stop(now span.Time, m *messages.Stop) {
-	p := a.running[m.GetPlacement()]
+	p := a.running[m.GetPlacement()].pool
 	if p == nil {
 		return
 	}

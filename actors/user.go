@@ -73,6 +73,8 @@ type User struct {
 type UserConfig struct {
 	// Silent users tell no zone what they expect to need.
 	Silent bool
+	// Guards switches rules off, for tests of the simulator.
+	Guards Guards
 }
 
 // question is a request that waits for the tenant's terms or the mapper's ranking.
@@ -131,6 +133,9 @@ func (u *User) Step(now span.Time, from Address, msg proto.Message, out *Effects
 		u.forecast(now, m, out)
 	case *messages.Activated:
 		u.resend(now, out)
+		if u.terms == nil && u.position > 0 { // known by its samples alone
+			out.send(Address{KindTenant, u.tenant}, &messages.Enroll{User: u.id})
+		}
 	case *messages.Woken:
 		u.woken(now, m, out)
 	}

@@ -21,7 +21,7 @@ func (u *User) place(now span.Time, m *messages.Place, out *Effects) {
 		out.reply(m.GetRequestId(), refusal(messages.Code_CODE_INVALID, "request_id and request.id differ"))
 		return
 	}
-	if p := u.placements[r.GetId()]; p != nil {
+	if p := u.placements[r.GetId()]; p != nil && !u.config.Guards.NoKnownIDs {
 		u.answerKnown(now, p, r, out)
 		return
 	}
@@ -285,6 +285,10 @@ func (u *User) resend(now span.Time, out *Effects) {
 }
 
 func (u *User) repeat(now span.Time, p *placement, out *Effects) {
+	if u.config.Guards.NextUnasked {
+		u.advance(now, p, &messages.ZoneReason{Zone: p.zone(), Reason: "it gave no answer in time"}, out)
+		return
+	}
 	switch p.phase {
 	case placing:
 		u.tries[p.id()]++

@@ -61,8 +61,9 @@ func (u *User) end(now span.Time, p *placement, reason string, out *Effects) {
 	}
 	delete(u.releases, p.id())
 	delete(u.renewals, p.id())
-	// Whoever still waits for the placement itself learns that it is gone.
-	out.reply(p.id(), refusal(messages.Code_CODE_CONFLICT, "the placement has ended: "+reason))
+	if p.endMs == 0 { // it was never settled: whoever waits for it learns that it is gone
+		out.reply(p.id(), refusal(messages.Code_CODE_CONFLICT, "the placement has ended: "+reason))
+	}
 	u.settleWake(out)
 }
 

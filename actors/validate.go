@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/zonecast/zonecast/actors/resource"
 	"github.com/zonecast/zonecast/actors/span"
@@ -21,6 +22,7 @@ const (
 	durationMax = 35 * span.Day
 	listMax     = 64 // regions, labels, denied zones of one message
 	moneyMax    = 1 << 50
+	classMax    = 256 // an image and its size step, with room for extended resources
 )
 
 // CheckID returns an error that wraps ErrInvalid unless id is one part of an
@@ -74,6 +76,39 @@ func CheckRequest(r *messages.Request) error {
 		return fmt.Errorf("%w: price ceiling is %d, must be from 0 to %d", ErrInvalid, c, int64(moneyMax))
 	}
 	return errors.Join(checkPosition(r.GetPosition()), checkNames(r))
+}
+
+// CheckSample returns an error that wraps ErrInvalid and names the field unless s can
+// be a measurement of a user. Whether its time will do is for others to say.
+func CheckSample(s *messages.Sample) error {
+	if s == nil {
+		return fmt.Errorf("%w: the sample is missing", ErrInvalid)
+	}
+	if err := CheckID("zone", s.GetZone()); err != nil {
+		return err
+	}
+	for _, name := range [...]struct{ what, id string }{
+		{"source", s.GetSource()}, {"dataset", s.GetDataset()}, {"region", s.GetRegion()},
+	} {
+		if name.id == "" {
+			continue
+		}
+		if err := CheckID(name.what, name.id); err != nil {
+			return err
+		}
+	}
+	if err := VectorOf(s.GetUsed()).Validate(resource.MaxAmount); err != nil {
+		return fmt.Errorf("%w: used: %w", ErrInvalid, err)
+	}
+	for _, n := range []int64{s.GetAtMs(), s.GetSequence(), s.GetRequests(), s.GetBytes(), s.GetDatasetBytes(), s.GetDurationMs()} {
+		if n < 0 || n > resource.MaxAmount {
+			return fmt.Errorf("%w: a number is %d, must be from 0 to %d", ErrInvalid, n, resource.MaxAmount)
+		}
+	}
+	if len(s.GetClass()) > classMax || !utf8.ValidString(s.GetClass()) {
+		return fmt.Errorf("%w: class has more than %d bytes or is no text", ErrInvalid, classMax)
+	}
+	return checkPosition(s.GetPosition())
 }
 
 func checkNames(r *messages.Request) error {

@@ -28,6 +28,8 @@ type ZoneConfig struct {
 	NoPrefetch bool
 	// Eagerness is a factor on the price of a miss; 0 means 1.
 	Eagerness float64
+	// Guards switches rules off, for tests of the simulator.
+	Guards Guards
 }
 
 // Zone guards one zone's capacity: its books, the pools that plan ahead in it,
@@ -52,7 +54,9 @@ type Zone struct {
 	intents  *Intents      // of all pools together
 	report   *messages.StageReport
 	desired  *messages.Desired // as last sent
+	starting map[string]bool   // placements whose start the agent hasn't answered
 	stopped  bool              // a placement was stopped since
+	tellAt   span.Time         // the reminder to tell the agent again
 	sequence uint64            // of the last digest
 	stale    bool              // agent and mappers may have been told otherwise
 	planAt   span.Time         // the reminders that are set
@@ -71,19 +75,28 @@ func NewZone(id string, config ZoneConfig) *Zone {
 		config.Eagerness = 1
 	}
 	return &Zone{
-		id:      id,
-		config:  config,
-		tenants: make(map[string]*messages.SetTenant),
-		claims:  make(map[string]*messages.Claimed),
-		intents: newIntents(),
+		id:       id,
+		config:   config,
+		starting: make(map[string]bool),
+		tenants:  make(map[string]*messages.SetTenant),
+		claims:   make(map[string]*messages.Claimed),
+		intents:  newIntents(),
 	}
 }
 
 // Step implements Machine.
 func (z *Zone) Step(now span.Time, from Address, msg proto.Message, out *Effects) {
-	if !z.stepUnmade(now, from, msg, out) {
-		return
+	// First what has ended goes, so that nothing below acts on it.
+	z.sweep(now, out)
+	if z.spec == nil {
+		z.stepUnmade(now, from, msg, out)
+	} else {
+		z.stepMade(now, from, msg, out)
 	}
+	z.settle(now, out)
+}
+
+func (z *Zone) stepMade(now span.Time, from Address, msg proto.Message, out *Effects) {
 	switch m := msg.(type) {
 	case *messages.PutZone:
 		z.put(now, m, out)
@@ -114,25 +127,32 @@ func (z *Zone) Step(now span.Time, from Address, msg proto.Message, out *Effects
 		z.started(now, m, out)
 	case *messages.Activated:
 		z.stale = true
+		z.startAgain(now)
 	case *messages.Woken:
-		z.woken(m)
+		z.woken(now, m, out)
 	}
-	z.settle(now, out)
 }
 
-// settle does what follows from any step: sweeps what has ended, plans what is
-// due, tells the agent and the mappers what has changed, and sets the reminders.
+// settle does what follows from any step: plans what is due, tells the agent and the
+// mappers what has changed, and sets the reminders. A zone that is to be deleted goes
+// with its last allocation.
 func (z *Zone) settle(now span.Time, out *Effects) {
 	if z.spec == nil {
+		z.remind(now, out)
 		return
 	}
-	z.sweep(now, out)
+	if z.deleting && len(z.claims) == 0 {
+		z.delete(now, out)
+		z.remind(now, out)
+		return
+	}
 	z.planDue(now, out)
 	if z.stale {
 		z.stage(now, out)
 		z.digest(now, out)
 	}
 	z.setWakes(out)
+	z.remind(now, out)
 }
 
 // Fold implements Machine.
@@ -195,13 +215,16 @@ func (z *Zone) setWakes(out *Effects) {
 
 // woken notes that a reminder is gone, and that time has passed: windows may have
 // begun or ended.
-func (z *Zone) woken(m *messages.Woken) {
+func (z *Zone) woken(now span.Time, m *messages.Woken, out *Effects) {
 	z.stale = true
 	switch m.GetKey() {
 	case wakePlan:
 		z.planAt = 0
 	case wakeSweep:
 		z.sweepAt = 0
+	case wakeTell:
+		z.tellAt = 0
+		z.tellAgain(now, out)
 	}
 }
 

@@ -159,18 +159,6 @@ func (z *Zone) confirm(now span.Time, m *messages.Confirm, from Address, out *Ef
 	out.send(from, answer)
 }
 
-func (z *Zone) start(claimed *messages.Claimed, out *Effects) {
-	c := claimed.GetClaim()
-	class, _ := ClassOf(c.GetRequest())
-	out.send(z.agent(), &messages.Start{
-		Placement: requestKey(c.GetUser(), c.GetRequest().GetId()),
-		Tenant:    c.GetTenant(),
-		User:      c.GetUser(),
-		Class:     class,
-		Request:   c.GetRequest(),
-	})
-}
-
 func (z *Zone) foldConfirmed(r *messages.ClaimConfirmed) {
 	key, now := requestKey(r.GetUser(), r.GetRequestId()), span.Time(r.GetAtMs())
 	z.books.Confirm(now, key)
@@ -229,7 +217,7 @@ func (z *Zone) extend(now span.Time, m *messages.Extend, from Address, out *Effe
 
 // sweep takes leases and holds that have ended off the books and tells their users.
 func (z *Zone) sweep(now span.Time, out *Effects) {
-	if z.books.NextEnd() > now && z.books.Lapsed(now) < sweepAt {
+	if z.spec == nil || z.config.Guards.NoExpiry || z.books.NextEnd() > now && z.books.Lapsed(now) < sweepAt {
 		return
 	}
 	for _, a := range z.books.Ended(now) {
@@ -246,9 +234,6 @@ func (z *Zone) sweep(now span.Time, out *Effects) {
 		z.stop(a.Request, out)
 	}
 	z.commit(out, &messages.Swept{AtMs: int64(now)})
-	if z.deleting && len(z.claims) == 0 {
-		z.delete(out)
-	}
 }
 
 func (z *Zone) foldSwept(r *messages.Swept) {

@@ -8,16 +8,12 @@ import (
 	"github.com/zonecast/zonecast/messages"
 )
 
-// stepUnmade answers what a zone that does not exist can answer, and reports
-// whether the step goes on.
-func (z *Zone) stepUnmade(now span.Time, from Address, msg proto.Message, out *Effects) bool {
-	if z.spec != nil {
-		return true
-	}
+// stepUnmade does what a zone can that does not exist, or not any more.
+func (z *Zone) stepUnmade(now span.Time, from Address, msg proto.Message, out *Effects) {
 	none := refusal(messages.Code_CODE_NOT_FOUND, "there is no zone "+z.id)
 	switch m := msg.(type) {
 	case *messages.PutZone:
-		return true
+		z.put(now, m, out)
 	case *messages.DrainZone:
 		out.reply(m.GetRequestId(), none)
 	case *messages.DeleteZone:
@@ -32,8 +28,15 @@ func (z *Zone) stepUnmade(now span.Time, from Address, msg proto.Message, out *E
 		out.send(from, &messages.Freed{RequestId: m.GetRequestId(), Zone: z.id})
 	case *messages.Extend:
 		out.send(from, &messages.Extended{RequestId: m.GetRequestId(), Zone: z.id, Refused: true})
+	case *messages.StageReport:
+		z.report = m
+	case *messages.Activated:
+		if z.drain { // it was deleted: its agent may not know
+			z.desire(now, &messages.Desired{}, out)
+		}
+	case *messages.Woken:
+		z.woken(now, m, out)
 	}
-	return false
 }
 
 func (z *Zone) put(now span.Time, m *messages.PutZone, out *Effects) {
@@ -78,7 +81,7 @@ func (z *Zone) setDrain(m *messages.DrainZone, out *Effects) {
 func (z *Zone) remove(now span.Time, m *messages.DeleteZone, out *Effects) {
 	switch {
 	case len(z.claims) == 0:
-		z.delete(out)
+		z.delete(now, out)
 	case m.GetDrain():
 		z.commit(out, &messages.ZoneDrained{Drain: true, Deleting: true})
 	default:
@@ -90,13 +93,14 @@ func (z *Zone) remove(now span.Time, m *messages.DeleteZone, out *Effects) {
 }
 
 // delete removes the zone and tells agent and mappers that nothing is left of it.
-func (z *Zone) delete(out *Effects) {
+func (z *Zone) delete(now span.Time, out *Effects) {
 	z.commit(out, &messages.ZoneDrained{Drain: true, Deleted: true})
-	z.sequence++
+	z.sequence = max(z.sequence+1, uint64(now)<<10)
 	out.send(Address{KindMapper, EveryMapper}, &messages.ZoneDigest{Zone: z.id, Sequence: z.sequence, Deleted: true})
-	out.send(z.agent(), &messages.Desired{Version: z.sequence})
+	z.desire(now, &messages.Desired{}, out)
 	out.wake(wakePlan, 0)
 	out.wake(wakeSweep, 0)
+	z.planAt, z.sweepAt = 0, 0
 }
 
 func (z *Zone) foldDrained(r *messages.ZoneDrained) {

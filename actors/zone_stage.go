@@ -55,6 +55,7 @@ func (z *Zone) reported(now span.Time, m *messages.StageReport, out *Effects) {
 // started gives back what a placement holds if the agent could not start it.
 func (z *Zone) started(now span.Time, m *messages.Started, out *Effects) {
 	claimed := z.claims[m.GetPlacement()]
+	delete(z.starting, m.GetPlacement())
 	if m.GetFailure() == "" || claimed == nil {
 		return
 	}
@@ -65,7 +66,8 @@ func (z *Zone) started(now span.Time, m *messages.Started, out *Effects) {
 	})
 }
 
-// stage tells the agent what is to be ready, if that is not what it was told last.
+// stage tells the agent what is to be ready, if that is not what it was told last or
+// a placement was stopped, whose unit may stay or not.
 // The stages are what is reserved and idle: of pools, units; of users, volumes.
 func (z *Zone) stage(now span.Time, out *Effects) {
 	want := &messages.Desired{Datasets: z.data.wanted}
@@ -83,24 +85,14 @@ func (z *Zone) stage(now span.Time, out *Effects) {
 	if v := z.volumes; v != nil && windowOf(v.GetWindow()).Contains(now) {
 		z.stageVolumes(want)
 	}
-	if z.desired != nil {
-		want.Version = z.desired.GetVersion()
-		if !z.stopped && sameStages(want, z.desired) {
-			return
-		}
+	if z.desired != nil && !z.stopped && sameStages(want, z.desired) {
+		return
 	}
-	want.Version = max(want.Version+1, uint64(now))
-	z.desired, z.stopped = want, false
-	out.send(z.agent(), want)
+	z.desire(now, want, out)
 }
 
-// stop has the agent end a placement, and then be told whether its unit stays.
-func (z *Zone) stop(placement string, out *Effects) {
-	z.stopped = true
-	out.send(z.agent(), &messages.Stop{Placement: placement})
-}
-
-// sameStages reports whether two desired sets are equal but for their version. It
+// sameStages reports whether two desired sets are equal but for version and what
+// runs. It
 // is proto.Equal for the one message that is compared at every step.
 func sameStages(a, b *messages.Desired) bool {
 	return slices.Equal(a.GetConnections(), b.GetConnections()) &&
@@ -130,6 +122,16 @@ func (z *Zone) stagePool(want *messages.Desired, idle ledger.Idle) {
 	if n += int64(p.held); n > 0 {
 		want.Pools = append(want.Pools, p.stage(n))
 	}
+}
+
+// StagedUnits returns how many idle units the zone has told its agent to have ready;
+// for reports and tests.
+func (z *Zone) StagedUnits() int64 {
+	n := int64(0)
+	for _, p := range z.desired.GetPools() {
+		n += p.GetIdle()
+	}
+	return n
 }
 
 func (p *pool) stage(idle int64) *messages.PoolStage {
@@ -175,12 +177,12 @@ func (z *Zone) digest(now span.Time, out *Effects) {
 		}
 	}
 	for _, p := range z.pools {
-		m.Pools = append(m.Pools, z.poolDigest(now, p))
+		m.Pools = append(m.Pools, z.poolDigest(p))
 	}
 	out.send(Address{KindMapper, EveryMapper}, m)
 }
 
-func (z *Zone) poolDigest(now span.Time, p *pool) *messages.PoolDigest {
+func (z *Zone) poolDigest(p *pool) *messages.PoolDigest {
 	d := &messages.PoolDigest{Tenant: p.holder.Tenant, Class: p.holder.ID}
 	for _, r := range z.report.GetPools() {
 		if r.GetTenant() == d.Tenant && r.GetClass() == d.Class {
@@ -192,6 +194,5 @@ func (z *Zone) poolDigest(now span.Time, p *pool) *messages.PoolDigest {
 			d.Firm = VectorMessage(idle.Firm)
 		}
 	}
-	d.Expected, _ = p.intents.Requests(span.Starting(now, p.mean.duration()))
 	return d
 }

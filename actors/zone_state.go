@@ -44,6 +44,15 @@ func (p *pool) message() *messages.PoolState {
 	return m
 }
 
+// Books returns the state of the zone's books, false where there is no such zone;
+// for reports and tests.
+func (z *Zone) Books() (ledger.State, bool) {
+	if z.spec == nil {
+		return ledger.State{}, false
+	}
+	return z.books.State(), true
+}
+
 // restore makes the zone what a snapshot says. It panics on books that no ledger
 // has: a snapshot of ours that passed its checksum cannot hold them.
 func (z *Zone) restore(s *messages.ZoneState) {

@@ -285,14 +285,18 @@ func (x *VolumeStage) GetBytes() int64 {
 	return 0
 }
 
-// Start asks the agent to start a confirmed placement. Answer: Started.
+// Start asks the agent to start a confirmed placement; it is repeated until it is
+// answered. Answer: Started.
 type Start struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Placement     string                 `protobuf:"bytes,1,opt,name=placement,proto3" json:"placement,omitempty"`
-	Tenant        string                 `protobuf:"bytes,2,opt,name=tenant,proto3" json:"tenant,omitempty"`
-	User          string                 `protobuf:"bytes,3,opt,name=user,proto3" json:"user,omitempty"`
-	Class         string                 `protobuf:"bytes,4,opt,name=class,proto3" json:"class,omitempty"`
-	Request       *Request               `protobuf:"bytes,5,opt,name=request,proto3" json:"request,omitempty"`
+	state     protoimpl.MessageState `protogen:"open.v1"`
+	Placement string                 `protobuf:"bytes,1,opt,name=placement,proto3" json:"placement,omitempty"`
+	Tenant    string                 `protobuf:"bytes,2,opt,name=tenant,proto3" json:"tenant,omitempty"`
+	User      string                 `protobuf:"bytes,3,opt,name=user,proto3" json:"user,omitempty"`
+	Class     string                 `protobuf:"bytes,4,opt,name=class,proto3" json:"class,omitempty"`
+	Request   *Request               `protobuf:"bytes,5,opt,name=request,proto3" json:"request,omitempty"`
+	// Of the Desired before it: an agent that has seen a later one takes no notice,
+	// since the placement may have ended in between.
+	Version       uint64 `protobuf:"varint,6,opt,name=version,proto3" json:"version,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -360,6 +364,13 @@ func (x *Start) GetRequest() *Request {
 		return x.Request
 	}
 	return nil
+}
+
+func (x *Start) GetVersion() uint64 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
 }
 
 // Started says how each facet was found and how long it took.
@@ -704,13 +715,14 @@ const file_agent_proto_rawDesc = "" +
 	"\x05bytes\x18\x02 \x01(\x03R\x05bytes\"7\n" +
 	"\vVolumeStage\x12\x12\n" +
 	"\x04user\x18\x01 \x01(\tR\x04user\x12\x14\n" +
-	"\x05bytes\x18\x02 \x01(\x03R\x05bytes\"\x97\x01\n" +
+	"\x05bytes\x18\x02 \x01(\x03R\x05bytes\"\xb1\x01\n" +
 	"\x05Start\x12\x1c\n" +
 	"\tplacement\x18\x01 \x01(\tR\tplacement\x12\x16\n" +
 	"\x06tenant\x18\x02 \x01(\tR\x06tenant\x12\x12\n" +
 	"\x04user\x18\x03 \x01(\tR\x04user\x12\x14\n" +
 	"\x05class\x18\x04 \x01(\tR\x05class\x12.\n" +
-	"\arequest\x18\x05 \x01(\v2\x14.zonecast.v1.RequestR\arequest\"\xb0\x02\n" +
+	"\arequest\x18\x05 \x01(\v2\x14.zonecast.v1.RequestR\arequest\x12\x18\n" +
+	"\aversion\x18\x06 \x01(\x04R\aversion\"\xb0\x02\n" +
 	"\aStarted\x12\x1c\n" +
 	"\tplacement\x18\x01 \x01(\tR\tplacement\x12\x12\n" +
 	"\x04zone\x18\x02 \x01(\tR\x04zone\x12.\n" +

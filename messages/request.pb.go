@@ -389,10 +389,8 @@ type Choice struct {
 	Load       float64                `protobuf:"fixed64,6,opt,name=load,proto3" json:"load,omitempty"`
 	DistanceKm float64                `protobuf:"fixed64,7,opt,name=distance_km,json=distanceKm,proto3" json:"distance_km,omitempty"`
 	// Expected time to start when served here.
-	StartMs float64 `protobuf:"fixed64,8,opt,name=start_ms,json=startMs,proto3" json:"start_ms,omitempty"`
-	Region  string  `protobuf:"bytes,9,opt,name=region,proto3" json:"region,omitempty"`
-	// What taking the staged thing from a likelier taker costs.
-	Bid           float64 `protobuf:"fixed64,10,opt,name=bid,proto3" json:"bid,omitempty"`
+	StartMs       float64 `protobuf:"fixed64,8,opt,name=start_ms,json=startMs,proto3" json:"start_ms,omitempty"`
+	Region        string  `protobuf:"bytes,9,opt,name=region,proto3" json:"region,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -488,13 +486,6 @@ func (x *Choice) GetRegion() string {
 		return x.Region
 	}
 	return ""
-}
-
-func (x *Choice) GetBid() float64 {
-	if x != nil {
-		return x.Bid
-	}
-	return 0
 }
 
 // Renew prolongs the lease of a placement with an open end by one period from
@@ -924,7 +915,7 @@ const file_request_proto_rawDesc = "" +
 	"request_id\x18\x01 \x01(\tR\trequestId\x12.\n" +
 	"\arequest\x18\x02 \x01(\v2\x14.zonecast.v1.RequestR\arequest\"8\n" +
 	"\aRanking\x12-\n" +
-	"\achoices\x18\x01 \x03(\v2\x13.zonecast.v1.ChoiceR\achoices\"\xf2\x01\n" +
+	"\achoices\x18\x01 \x03(\v2\x13.zonecast.v1.ChoiceR\achoices\"\xe0\x01\n" +
 	"\x06Choice\x12\x12\n" +
 	"\x04zone\x18\x01 \x01(\tR\x04zone\x12\x14\n" +
 	"\x05score\x18\x02 \x01(\x01R\x05score\x12\x14\n" +
@@ -935,9 +926,7 @@ const file_request_proto_rawDesc = "" +
 	"\vdistance_km\x18\a \x01(\x01R\n" +
 	"distanceKm\x12\x19\n" +
 	"\bstart_ms\x18\b \x01(\x01R\astartMs\x12\x16\n" +
-	"\x06region\x18\t \x01(\tR\x06region\x12\x10\n" +
-	"\x03bid\x18\n" +
-	" \x01(\x01R\x03bid\"I\n" +
+	"\x06region\x18\t \x01(\tR\x06region\"I\n" +
 	"\x05Renew\x12\x1d\n" +
 	"\n" +
 	"request_id\x18\x01 \x01(\tR\trequestId\x12!\n" +

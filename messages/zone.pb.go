@@ -1751,9 +1751,7 @@ type PoolDigest struct {
 	Ready  int64 `protobuf:"varint,3,opt,name=ready,proto3" json:"ready,omitempty"`
 	Making int64 `protobuf:"varint,4,opt,name=making,proto3" json:"making,omitempty"`
 	// Unclaimed firm amount.
-	Firm *Vector `protobuf:"bytes,5,opt,name=firm,proto3" json:"firm,omitempty"`
-	// Expected requests of the pool's own in the next window.
-	Expected      float64 `protobuf:"fixed64,6,opt,name=expected,proto3" json:"expected,omitempty"`
+	Firm          *Vector `protobuf:"bytes,5,opt,name=firm,proto3" json:"firm,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1821,13 +1819,6 @@ func (x *PoolDigest) GetFirm() *Vector {
 		return x.Firm
 	}
 	return nil
-}
-
-func (x *PoolDigest) GetExpected() float64 {
-	if x != nil {
-		return x.Expected
-	}
-	return 0
 }
 
 // StartProfile is how long facets take in a zone.
@@ -2078,15 +2069,14 @@ const file_zone_proto_rawDesc = "" +
 	"\x04firm\x18\x0e \x03(\v2\x15.zonecast.v1.UserFirmR\x04firm\"K\n" +
 	"\bUserFirm\x12\x12\n" +
 	"\x04user\x18\x01 \x01(\tR\x04user\x12+\n" +
-	"\x06amount\x18\x02 \x01(\v2\x13.zonecast.v1.VectorR\x06amount\"\xad\x01\n" +
+	"\x06amount\x18\x02 \x01(\v2\x13.zonecast.v1.VectorR\x06amount\"\x91\x01\n" +
 	"\n" +
 	"PoolDigest\x12\x16\n" +
 	"\x06tenant\x18\x01 \x01(\tR\x06tenant\x12\x14\n" +
 	"\x05class\x18\x02 \x01(\tR\x05class\x12\x14\n" +
 	"\x05ready\x18\x03 \x01(\x03R\x05ready\x12\x16\n" +
 	"\x06making\x18\x04 \x01(\x03R\x06making\x12'\n" +
-	"\x04firm\x18\x05 \x01(\v2\x13.zonecast.v1.VectorR\x04firm\x12\x1a\n" +
-	"\bexpected\x18\x06 \x01(\x01R\bexpected\"\xed\x02\n" +
+	"\x04firm\x18\x05 \x01(\v2\x13.zonecast.v1.VectorR\x04firm\"\xed\x02\n" +
 	"\fStartProfile\x12&\n" +
 	"\x0fcompute_cold_ms\x18\x01 \x01(\x01R\rcomputeColdMs\x12(\n" +
 	"\x10compute_image_ms\x18\x02 \x01(\x01R\x0ecomputeImageMs\x12,\n" +

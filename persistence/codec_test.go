@@ -110,8 +110,7 @@ func FuzzEntry(f *testing.F) {
 
 // FuzzStored feeds any bytes to the decoders of what is stored.
 func FuzzStored(f *testing.F) {
-	conf := &raftpb.ConfState{Voters: []uint64{1}}
-	state := shardState{replica: 1, applied: 9, cut: 3, cutTerm: 2, clock: clock{5, 6}, conf: conf}
+	state := shardState{replica: 1, applied: 9, cut: 3, cutTerm: 2, clock: clock{nowMs: 5, last: 6}, conf: &raftpb.ConfState{Voters: []uint64{1}}}
 	value, err := state.encode()
 	must(f, err)
 	f.Add(value)

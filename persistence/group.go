@@ -36,6 +36,9 @@ type Group struct {
 	// Lose, if set, is asked before a taken proposal goes to Raft; true drops it
 	// without a word, as a message would be that a leader loses. For simulators.
 	Lose func() bool
+	// Unfenced accepts batches whatever version they were computed on. For tests
+	// that show what the fence is for.
+	Unfenced bool
 
 	disk    *Disk
 	shard   uint32
@@ -117,6 +120,15 @@ func (g *Group) Tick() {
 func (g *Group) Step(m *raftpb.Message) error {
 	g.moved = true
 	return g.node.Step(m)
+}
+
+// Depose makes the replica take notice of a leader in a later term, as after a
+// partition: it no longer leads, and stands for election once that leader is silent
+// for Config.ElectionTicks. For simulators.
+func (g *Group) Depose() error {
+	const stranger = 1 << 40 // no replica has this id, so that nothing more is heard of it
+	kind, to, from, term := raftpb.MsgHeartbeat, g.state.replica, uint64(stranger), g.node.BasicStatus().GetTerm()+1
+	return g.node.Step(&raftpb.Message{Type: &kind, To: &to, From: &from, Term: &term})
 }
 
 // Messages appends to dst what is to be sent since the last call; each may be lost.

@@ -157,6 +157,7 @@ func (g *Group) apply(t *diskTable, e *raftpb.Entry) error {
 func (g *Group) applyCommand(t *diskTable, term uint64, c command, mine bool) (err error) {
 	var rows []Placed
 	var refused error
+	g.state.clock.unfenced = g.Unfenced
 	if c.batch != nil {
 		rows, refused, err = g.state.clock.applyBatch(t, term, c.batch, nil)
 		for i := range c.batch.Wakes {

@@ -27,6 +27,10 @@ const (
 	// before a batch carries a snapshot in its place: what a load has to fold.
 	TailRecordsMax = 1_024
 	TailBytesMax   = 128 << 10
+	// OutcomeTimeout is how long the log may take with a step before the activation is
+	// given up: proposals can be lost without a word. Far above any commit that is
+	// still under way, far below what a caller's retries last.
+	OutcomeTimeout = 10 * span.Second
 	// seriesPage is how many samples a load reads at a time.
 	seriesPage = 1_000
 )
@@ -90,6 +94,7 @@ type Activation struct {
 
 	queue    []group             // steps whose effects wait, oldest first
 	callers  map[string][]uint64 // request ids in flight and who waits for them
+	waking   map[string]bool     // reminders delivered whose batches are in flight
 	tail     tail
 	reads    uint64 // last ReadIndex token
 	dropped  bool
@@ -101,6 +106,8 @@ type Activation struct {
 type group struct {
 	version persistence.Version // of its batch; zero if it has none
 	read    uint64              // token of its ReadIndex; 0 if it needs none
+	since   span.Time
+	woken   string // the reminder that it answers; it stays until the batch is applied
 	ready   bool
 	sends   []actors.Send
 	replies []actors.Reply
@@ -140,6 +147,7 @@ func New(address actors.Address, machine actors.Machine, log Log, guards Guards)
 		machine: machine,
 		guards:  guards,
 		callers: make(map[string][]uint64),
+		waking:  make(map[string]bool),
 	}
 }
 
@@ -219,6 +227,9 @@ func (a *Activation) Machine() actors.Machine { return a.machine }
 // Dropped reports whether a batch was refused or its outcome given up: the
 // activation does nothing any more and a new one has to be loaded.
 func (a *Activation) Dropped() bool { return a.dropped }
+
+// Version returns that of the last batch it proposed, or loaded.
+func (a *Activation) Version() persistence.Version { return a.version }
 
 // Idle reports whether nothing is under way and nothing came since before; such
 // an activation may be passivated: simply forgotten.

@@ -18,16 +18,22 @@ type requester interface{ GetRequestId() string }
 
 // Deliver steps the machine with one message and proposes what it decided. A
 // request id that is in flight or was answered does not reach the machine: its
-// caller gets the one result.
+// caller gets the one result. Nor does a reminder whose batch is in flight: it is
+// due until that is applied.
 func (a *Activation) Deliver(now span.Time, d Delivery, out *Output) {
+	woken, reminded := d.Message.(*messages.Woken)
+	if a.dropped && d.Caller == 0 || reminded && a.waking[woken.GetKey()] {
+		return
+	}
 	a.lastUsed = now
 	if d.Caller != 0 && a.settle(d, out) {
 		return
 	}
 	a.effects.Reset()
 	a.machine.Step(now, d.From, d.Message, &a.effects)
-	if woken, ok := d.Message.(*messages.Woken); ok {
+	if reminded {
 		a.clearWake(woken.GetKey())
+		a.waking[woken.GetKey()] = true
 	}
 	if err := a.commit(now, d, out); err != nil {
 		a.Drop(err, out)
@@ -90,7 +96,10 @@ func (a *Activation) commit(now span.Time, d Delivery, out *Output) error {
 	if !e.Durable() && len(e.Sends) == 0 && len(e.Replies) == 0 {
 		return nil
 	}
-	g := group{}
+	g := group{since: now}
+	if woken, reminded := d.Message.(*messages.Woken); reminded {
+		g.woken = woken.GetKey()
+	}
 	if e.Durable() {
 		batch := a.batch(now)
 		if err := a.log.Propose(batch); err != nil {
@@ -231,9 +240,46 @@ func (a *Activation) Applied(applied *persistence.Applied, out *Output) {
 			return
 		}
 		a.queue[i].ready = true
+		delete(a.waking, a.queue[i].woken)
 		a.release(out)
 		return
 	}
+}
+
+// Forget takes off a caller that waits for request no longer. Once nobody waits, and
+// no reply is on its way, the same id reaches the machine again, which repeats the
+// question to others that may have been lost.
+func (a *Activation) Forget(request string, caller uint64) {
+	waiting, inFlight := a.callers[request]
+	if !inFlight {
+		return
+	}
+	waiting = slices.DeleteFunc(waiting, func(c uint64) bool { return c == caller })
+	a.callers[request] = waiting
+	if len(waiting) == 0 && !a.replying(request) {
+		delete(a.callers, request)
+	}
+}
+
+// replying reports whether a step that waits for the log replies to request.
+func (a *Activation) replying(request string) bool {
+	return slices.ContainsFunc(a.queue, func(g group) bool {
+		return slices.ContainsFunc(g.replies, func(r actors.Reply) bool { return r.Request == request })
+	})
+}
+
+// ErrNoOutcome says that the log never told what became of a batch: its proposal
+// was lost, or is late. If it is late after all, the fence refuses it or the batches
+// of the next activation, whichever comes second.
+var ErrNoOutcome = errors.New("the log gave no outcome")
+
+// Expire drops the activation if its oldest step has waited for the log for
+// OutcomeTimeout, and reports whether it is dropped.
+func (a *Activation) Expire(now span.Time, out *Output) bool {
+	if len(a.queue) > 0 && a.queue[0].since.Add(OutcomeTimeout) <= now {
+		a.Drop(ErrNoOutcome, out)
+	}
+	return a.dropped
 }
 
 // Read takes a confirmed ReadIndex: every group that asked up to then may leave
@@ -266,5 +312,5 @@ func (a *Activation) Drop(reason error, out *Output) {
 			out.answer(caller, &messages.Error{Code: code, Text: "ask again with the same request id: " + reason.Error()})
 		}
 	}
-	a.queue, a.callers = nil, nil
+	a.queue, a.callers, a.waking = nil, nil, nil
 }

@@ -9,11 +9,12 @@ import (
 	"github.com/zonecast/zonecast/actors/span"
 )
 
-// parcel is one message on its way.
+// parcel is one message on its way, or something to do.
 type parcel struct {
 	from, to actors.Address
 	message  proto.Message
 	caller   uint64
+	do       func()
 }
 
 // agenda holds parcels until they are due: those due at once in a queue, later

@@ -1,6 +1,11 @@
 package sim
 
 import (
+	"maps"
+	"slices"
+
+	"google.golang.org/protobuf/proto"
+
 	"github.com/zonecast/zonecast/actors"
 	"github.com/zonecast/zonecast/actors/run"
 	"github.com/zonecast/zonecast/actors/span"
@@ -13,10 +18,15 @@ type shard struct {
 	world  *World
 	log    persistence.Log
 	live   map[actors.Address]*run.Activation
-	serial uint64 // of the last activation in this term
+	ingest *run.Ingest // of this term
+	term   uint64      // in which activations may live; 0 for none
+	serial uint64      // of the last activation
 	reads  map[uint64]reader
 	read   uint64 // last token
 	events []persistence.Event
+	due    span.Time // of the next reminder, as far as known
+	known  bool      // due is current
+	swept  span.Time // when reminders were delivered last
 }
 
 // reader is who asked for a ReadIndex, by its own token.
@@ -26,16 +36,33 @@ type reader struct {
 }
 
 func newShard(w *World, log persistence.Log) *shard {
-	s := &shard{world: w, log: log}
+	s := &shard{world: w, log: log, term: log.Term()}
 	s.forget()
 	return s
 }
 
-// forget drops every activation, as when the shard's leadership is lost.
+// forget drops every activation. The serial goes on: two activations of a term must
+// not number their batches alike.
 func (s *shard) forget() {
 	s.live = make(map[actors.Address]*run.Activation)
 	s.reads = make(map[uint64]reader)
-	s.serial = 0
+	s.ingest = run.NewIngest(s.log, s.world.config.Tenant)
+}
+
+// lead begins a term, 0 for none: it drops every activation of the term before and
+// tells those who wait.
+func (s *shard) lead(term uint64) {
+	if term == s.term {
+		return // it led when the world began
+	}
+	s.term = term
+	for _, address := range slices.SortedFunc(maps.Keys(s.live), compareAddresses) {
+		s.live[address].Drop(persistence.ErrNotLeader, &s.world.out)
+		s.world.letOut(address)
+	}
+	s.ingest.Drop(persistence.ErrNotLeader, &s.world.out)
+	s.world.letOut(actors.Address{})
+	s.forget()
 }
 
 // activation returns the living activation of a, loading it if need be; nil while
@@ -44,15 +71,14 @@ func (s *shard) activation(a actors.Address) (*run.Activation, error) {
 	if activation := s.live[a]; activation != nil && !activation.Dropped() {
 		return activation, nil
 	}
-	term := s.log.Term()
-	if term == 0 {
+	if s.term == 0 || s.term != s.log.Term() {
 		return nil, nil
 	}
 	s.serial++
 	log := &tap{Log: s.log, shard: s}
 	activation := run.New(a, s.world.config.Machine(a), log, s.world.config.Guards)
 	log.activation = activation
-	if err := run.Load(activation, term, s.serial, s.world.now, &s.world.out); err != nil {
+	if err := run.Load(activation, s.term, s.serial, s.world.now, &s.world.out); err != nil {
 		return nil, err
 	}
 	s.live[a] = activation
@@ -67,8 +93,15 @@ type tap struct {
 	activation *run.Activation
 }
 
+// Propose implements run.Log.
+func (t *tap) Propose(b *persistence.Batch) error {
+	t.shard.world.asked = true
+	return t.Log.Propose(b)
+}
+
 // ReadIndex implements run.Log.
 func (t *tap) ReadIndex(token uint64) error {
+	t.shard.world.asked = true
 	t.shard.read++
 	if err := t.Log.ReadIndex(t.shard.read); err != nil {
 		return err
@@ -81,6 +114,7 @@ func (t *tap) ReadIndex(token uint64) error {
 // any.
 func (s *shard) pump() bool {
 	s.events = s.log.Events(s.events[:0])
+	s.known = s.known && len(s.events) == 0
 	for _, e := range s.events {
 		s.handle(e)
 	}
@@ -90,9 +124,11 @@ func (s *shard) pump() bool {
 func (s *shard) handle(e persistence.Event) {
 	switch {
 	case e.Term != nil:
-		s.forget()
+		s.lead(e.Term.Number)
 	case e.Applied != nil:
 		s.applied(e.Applied)
+	case e.Ingested != nil:
+		s.ingested(e.Ingested.Token)
 	case e.Read != nil:
 		if r, ok := s.reads[e.Read.Token]; ok {
 			delete(s.reads, e.Read.Token)
@@ -114,6 +150,47 @@ func (s *shard) applied(a *persistence.Applied) {
 	s.world.letOut(address)
 }
 
+// put hands samples to the ingest, and has it propose them in time.
+func (s *shard) put(user string, samples []*messages.Sample, live bool, answered func(proto.Message)) error {
+	w := s.world
+	if w.config.Tenant == nil || w.down || s.term == 0 {
+		return persistence.ErrNotLeader
+	}
+	idle := s.ingest.Due() == span.Never
+	w.caller++
+	if err := s.ingest.Put(w.now, user, samples, live, w.caller); err != nil {
+		return err
+	}
+	w.waits[w.caller] = answered
+	if idle {
+		w.At(s.ingest.Due(), s.flush)
+	}
+	return nil
+}
+
+func (s *shard) flush() {
+	if s.world.down || s.ingest.Due() > s.world.now {
+		return
+	}
+	if err := s.ingest.Flush(s.world.now); err != nil {
+		s.ingest.Drop(err, &s.world.out)
+		s.world.letOut(actors.Address{})
+		return
+	}
+	s.world.asked = true
+}
+
+// ingested answers those whose samples are stored and activates who is new.
+func (s *shard) ingested(token uint64) {
+	activate := s.ingest.Ingested(token, &s.world.out)
+	s.world.letOut(actors.Address{})
+	for _, user := range activate {
+		if _, err := s.activation(user); err != nil {
+			s.world.fail(err)
+		}
+	}
+}
+
 // observe hands rows to the active among their actors; passive ones catch up when
 // they wake.
 func (s *shard) observe(rows []persistence.Placed) {
@@ -132,22 +209,35 @@ func (s *shard) observe(rows []persistence.Placed) {
 	}
 }
 
+// sweepEvery is how long a reminder that is still due after it was delivered waits
+// to be delivered again: its batch is under way, or was lost.
+const sweepEvery = 100 * span.Millisecond
+
 func (s *shard) nextDue() span.Time {
-	if s.log.Term() == 0 {
+	if s.term == 0 {
 		return span.Never
 	}
-	at, ok, err := s.log.NextDue()
-	if err != nil {
-		s.world.fail(err)
+	if !s.known {
+		at, ok, err := s.log.NextDue()
+		if err != nil {
+			s.world.fail(err)
+		}
+		if s.due, s.known = span.Time(at), true; !ok {
+			s.due = span.Never
+		}
 	}
-	if !ok {
-		return span.Never
+	if s.world.config.Commit != nil && s.due <= s.swept {
+		return s.swept.Add(sweepEvery)
 	}
-	return span.Time(at)
+	return s.due
 }
 
 // wake delivers the reminders that are due.
 func (s *shard) wake() {
+	if s.term == 0 || s.nextDue() > s.world.now {
+		return
+	}
+	s.swept = s.world.now
 	due, err := s.log.Due(int64(s.world.now), duePage)
 	if err != nil {
 		s.world.fail(err)

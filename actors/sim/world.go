@@ -29,12 +29,20 @@ type Config struct {
 	Logs []persistence.Log
 	// Machine makes the machine of a sharded actor.
 	Machine func(actors.Address) actors.Machine
+	// Tenant says whether samples of a tenant's users are taken; nil takes none.
+	Tenant func(id string) bool
 	// Guards switches rules of package run off, for tests of the simulator.
 	Guards run.Guards
 	// Network decides what becomes of messages; nil delivers each at once.
 	Network Network
+	// Commit, if not nil, decides how long the logs take with what is proposed; nil
+	// settles each proposal before anything else happens.
+	Commit func() span.Duration
 	// Trace, if not nil, is told of every delivery.
 	Trace func(now span.Time, from, to actors.Address, message proto.Message)
+	// After, if not nil, is called when a delivery, or the outcome of an earlier one,
+	// has been worked off.
+	After func()
 }
 
 // Network decides the fate of one message: the delays after which copies of it
@@ -55,6 +63,9 @@ type World struct {
 	caller uint64
 	out    run.Output
 	local  actors.Effects
+	down   bool // the node is crashed
+	asked  bool // something was proposed that the logs are not driven for yet
+	driven bool // the logs are to be driven at a set time
 	err    error
 }
 
@@ -81,12 +92,31 @@ func (w *World) AddLocal(address actors.Address, machine actors.Machine) {
 func (w *World) Now() span.Time { return w.now }
 
 // Call sends message to an actor on behalf of a caller outside of the world;
-// answered is told the reply, if one comes.
-func (w *World) Call(to actors.Address, message proto.Message, answered func(proto.Message)) {
+// answered is told the reply, if one comes. The number is the caller's.
+func (w *World) Call(to actors.Address, message proto.Message, answered func(proto.Message)) uint64 {
 	w.caller++
 	w.waits[w.caller] = answered
 	w.post(parcel{from: actors.Address{Kind: actors.KindEdge}, to: to, message: message, caller: w.caller})
+	return w.caller
 }
+
+// Forget takes off a caller whose deadline has passed: it is not answered any more.
+func (w *World) Forget(to actors.Address, request string, caller uint64) {
+	delete(w.waits, caller)
+	if activation := w.shard(to).live[to]; activation != nil {
+		activation.Forget(request, caller)
+	}
+}
+
+// Put sends samples of a user to the ingest of its shard; answered is told Done once
+// they are durable, or that this is unknown. Errors: those of run.Ingest.Put, and
+// persistence.ErrNotLeader.
+func (w *World) Put(user string, samples []*messages.Sample, live bool, answered func(proto.Message)) error {
+	return w.shard(actors.Address{Kind: actors.KindUser, ID: user}).put(user, samples, live, answered)
+}
+
+// At has do called once the clock has reached t.
+func (w *World) At(t span.Time, do func()) { w.agenda.push(w.now, t, parcel{do: do}) }
 
 // Tell sends message to an actor without expecting an answer.
 func (w *World) Tell(to actors.Address, message proto.Message) {
@@ -121,12 +151,34 @@ func (w *World) settle() {
 	for w.err == nil {
 		p, ok := w.agenda.pop(w.now)
 		if !ok {
-			if !w.pump() {
+			if w.config.Commit != nil || !w.pump() {
 				return
 			}
 			continue
 		}
-		w.deliver(p)
+		if p.do != nil {
+			p.do()
+		} else {
+			w.deliver(p)
+		}
+		w.drive()
+	}
+}
+
+// drive has the logs settle what was proposed: at once, or when Config.Commit says.
+func (w *World) drive() {
+	switch {
+	case w.config.Commit == nil:
+		w.pump()
+	case w.asked && !w.driven && !w.down:
+		w.driven = true
+		w.At(w.now.Add(max(w.config.Commit(), 1)), w.driveNow)
+	}
+}
+
+func (w *World) driveNow() {
+	w.driven, w.asked = false, false
+	if !w.down {
 		w.pump()
 	}
 }
@@ -137,11 +189,17 @@ func (w *World) pump() bool {
 	for _, s := range w.shards {
 		busy = s.pump() || busy
 	}
+	if busy && w.config.After != nil {
+		w.config.After()
+	}
 	return busy
 }
 
 func (w *World) nextDue() span.Time {
 	next := w.agenda.next()
+	if w.down {
+		return next
+	}
 	for _, s := range w.shards {
 		next = min(next, s.nextDue())
 	}
@@ -149,6 +207,9 @@ func (w *World) nextDue() span.Time {
 }
 
 func (w *World) wake() {
+	if w.down {
+		return
+	}
 	for _, s := range w.shards {
 		s.wake()
 	}
@@ -166,16 +227,28 @@ func (w *World) post(p parcel) {
 }
 
 func (w *World) deliver(p parcel) {
+	if w.down && onNode(p.to) {
+		return // lost: nobody is there to take it
+	}
 	if w.config.Trace != nil {
 		w.config.Trace(w.now, p.from, p.to, p.message)
 	}
 	if machine, ok := w.locals[p.to]; ok {
 		w.stepLocal(p, machine)
-		return
+	} else if p.to.Kind != actors.KindMapper && onNode(p.to) {
+		w.stepActivation(p)
 	}
-	if p.to.Kind == actors.KindMapper || p.to.Kind == actors.KindAgent || p.to.Kind == actors.KindEdge {
-		return // a process that isn't there
+	if w.config.After != nil {
+		w.config.After()
 	}
+}
+
+// onNode reports whether an actor lives on the node: agents and callers don't.
+func onNode(a actors.Address) bool {
+	return a.Kind != actors.KindAgent && a.Kind != actors.KindEdge
+}
+
+func (w *World) stepActivation(p parcel) {
 	activation, err := w.shard(p.to).activation(p.to)
 	if err != nil {
 		w.fail(err)
