@@ -29,18 +29,19 @@ const (
 
 // choice measures one decision: which zone serves a request.
 func choice(ctx context.Context, c Config) (Group, error) {
-	g := Group{What: "Which zone serves a request, half the zones being full. The baseline is the published pseudocode taken literally."}
+	g := Group{What: "Which zone serves a request, half the zones being full. " +
+		"The baseline is the published pseudocode taken literally."}
 	same, decisions := 0, 0
 	for _, n := range []int{100, 1_000, 10_000} {
 		w := newWorld(n)
 		if err := w.measure(ctx, c, &g, n); err != nil {
 			return g, err
 		}
-		equal, err := w.agreement()
+		agreed, err := w.agreement()
 		if err != nil {
 			return g, err
 		}
-		same, decisions = same+equal, decisions+2*users
+		same, decisions = same+agreed, decisions+2*users
 		if n == 10_000 {
 			cold := g.Rows[len(g.Rows)-len(w.ways())]
 			g.Targets = append(g.Targets,
@@ -51,7 +52,8 @@ func choice(ctx context.Context, c Config) (Group, error) {
 			}
 		}
 	}
-	g.Targets = append(g.Targets, atLeast("share of choices equal to the exhaustive ones", float64(same)/float64(decisions), 1))
+	equal := float64(same) / float64(decisions)
+	g.Targets = append(g.Targets, atLeast("share of choices equal to the exhaustive ones", equal, 1))
 	return g, nil
 }
 
@@ -145,7 +147,8 @@ func (w *world) pseudocode() error {
 
 func (w *world) measure(ctx context.Context, c Config, g *Group, n int) error {
 	for _, way := range w.ways() {
-		if err := g.compare(ctx, c, number(float64(n))+" zones: "+way.name, way.choose, "pseudocode", w.pseudocode); err != nil {
+		name := number(float64(n)) + " zones: " + way.name
+		if err := g.compare(ctx, c, name, way.choose, "pseudocode", w.pseudocode); err != nil {
 			return err
 		}
 	}

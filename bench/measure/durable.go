@@ -30,20 +30,23 @@ const (
 
 // durable measures what it takes until a batch is on disk and applied.
 func durable(ctx context.Context, c Config) (Group, error) {
-	g := Group{What: fmt.Sprintf("Batches of %d bytes to a shard of one voter, each caller waiting for the outcome of one before "+
-		"the next. The baseline commits as much to Pebble alone, synced. Wall and CPU are of all callers together.", recordBytes)}
+	g := Group{What: fmt.Sprintf("Batches of %d bytes to a shard of one voter, each caller waiting for the outcome of one "+
+		"before the next. The baseline commits as much to Pebble alone, synced. Wall and CPU are of all callers together.",
+		recordBytes)}
 	for _, callers := range []int{1, 16, 256} {
 		if err := g.durableRow(ctx, c, callers); err != nil {
 			return g, err
 		}
 		switch row := g.last(); callers {
 		case 1:
-			g.Targets = append(g.Targets, atMost("callers: 1; median time, times Pebble's", row.Cost.P50Ns/row.Baseline.P50Ns, p50At1))
+			times := row.Cost.P50Ns / row.Baseline.P50Ns
+			g.Targets = append(g.Targets, atMost("callers: 1; median time, times Pebble's", times, p50At1))
 		case 256:
 			g.Targets = append(g.Targets, atLeast("callers: 256; rate, times Pebble's", row.WallRatio, rateAt256))
 		}
 	}
-	return g, g.memoryRow(ctx, c)
+	err := g.memoryRow(ctx, c)
+	return g, err
 }
 
 func (g *Group) durableRow(ctx context.Context, c Config, callers int) (err error) {
@@ -116,7 +119,8 @@ func (g *Group) memoryRow(ctx context.Context, c Config) (err error) {
 		return err
 	}
 	idle := func() error { return nil }
-	return g.compare(ctx, c, "propose to Memory", through(memory, idle), "Raft core on a disk in memory", through(group, disk.Pump))
+	return g.compare(ctx, c, "propose to Memory", through(memory, idle),
+		"Raft core on a disk in memory", through(group, disk.Pump))
 }
 
 // through returns the operation that takes one batch through a log, by pump.

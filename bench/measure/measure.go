@@ -148,7 +148,9 @@ func (g *Group) row(ctx context.Context, rounds int, name string, subject turn, 
 }
 
 // compare adds a row for two operations of one thread.
-func (g *Group) compare(ctx context.Context, c Config, name string, subject operation, against string, baseline operation) error {
+func (g *Group) compare(
+	ctx context.Context, c Config, name string, subject operation, against string, baseline operation,
+) error {
 	length := c.Each / (2 * rounds)
 	return g.row(ctx, rounds, name, repeat(length, subject), against, repeat(length, baseline))
 }

@@ -152,7 +152,8 @@ func TestFailingOperation(t *testing.T) {
 	broken := errors.New("broken")
 	fails := func() error { return broken }
 	var g Group
-	if err := g.compare(context.Background(), quick(t), "this", fails, "that", fails); !errors.Is(err, broken) || len(g.Rows) > 0 {
+	err := g.compare(context.Background(), quick(t), "this", fails, "that", fails)
+	if !errors.Is(err, broken) || len(g.Rows) > 0 {
 		t.Errorf("%v, %v", err, g.Rows)
 	}
 }
@@ -167,7 +168,8 @@ func TestMediansForgetTheDisturbed(t *testing.T) {
 func TestNumbersInThreeDigits(t *testing.T) {
 	for want, got := range map[string]string{
 		"0.0123": number(0.01234), "12.3": number(12.34), "12,345,679": number(12_345_678.9), "1,000": number(1000),
-		"": duration(0), "85.3 ns": duration(85.31), "1.02 us": duration(1_020), "20.1 ms": duration(2.01e7), "1.5 s": duration(1.5e9),
+		"": duration(0), "85.3 ns": duration(85.31), "1.02 us": duration(1_020), "20.1 ms": duration(2.01e7),
+		"1.5 s": duration(1.5e9),
 	} {
 		if got != want {
 			t.Errorf("%s, want %s", got, want)

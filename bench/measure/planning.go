@@ -32,12 +32,19 @@ func unitCosts() plan.Costs {
 // planning measures the rules that say what is worth holding.
 func planning(ctx context.Context, c Config) (Group, error) {
 	g := Group{What: fmt.Sprintf("How many of up to %d units a window deserves, and which of %d datasets a cache. "+
-		"The baselines reckon the cost of every level from its first unit on, and look through all datasets for each that is taken.",
-		mostUp, datasets)}
+		"The baselines reckon the cost of every level from its first unit on, and look through all datasets "+
+		"for each that is taken.", mostUp, datasets)}
 	next := 0
 	demand := func() plan.Demand { next++; return drawnDemand(next) }
-	units := func() error { plan.Units(demand(), quarter, 2, unitCosts(), revoked, mostUp); return nil }
-	cheapest := func() error { cheapestLevel(demand(), quarter, 2, unitCosts(), revoked, mostUp); return nil }
+	up := 0 // units that the window before left up
+	units := func() error {
+		up = plan.Units(demand(), quarter, up, unitCosts(), revoked, mostUp).Units()
+		return nil
+	}
+	cheapest := func() error {
+		up = cheapestLevel(demand(), quarter, up, unitCosts(), revoked, mostUp).Units()
+		return nil
+	}
 	if err := g.compare(ctx, c, "units of a window", units, "try every level", cheapest); err != nil {
 		return g, err
 	}
@@ -45,7 +52,8 @@ func planning(ctx context.Context, c Config) (Group, error) {
 	var chosen []int
 	cache := func() error { chosen = plan.Datasets(chosen[:0], items, capacity, holdGiB); return nil }
 	search := func() error { chosen = searchDatasets(chosen[:0], items, capacity, holdGiB); return nil }
-	return g, g.compare(ctx, c, "datasets of a cache", cache, "search for each", search)
+	err := g.compare(ctx, c, "datasets of a cache", cache, "search for each", search)
+	return g, err
 }
 
 // drawnDemand returns the i-th demand: Poisson, of 20-minute requests.

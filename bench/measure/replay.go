@@ -18,15 +18,16 @@ const (
 	leastReplayDays = 2
 )
 
-// replayed measures the main job on a generated trace: the machines alone under
-// the reactive policy are the baseline of all that is learned and planned.
+// replayed measures the main job on a generated trace. The baseline is the policy
+// that stages nothing ahead: what the predictive one adds is the price of learning
+// and planning.
 func replayed(ctx context.Context, c Config) (Group, error) {
 	config, err := replayOf(min(max(int(replayDays*c.Each.Seconds()), leastReplayDays), generate.Default().Days))
 	if err != nil {
 		return Group{}, err
 	}
 	g := Group{What: fmt.Sprintf(
-		"A replay of %d requests in one thread over a log in memory. The baseline, reactive, neither learns nor plans.",
+		"A replay of %d requests in one thread over a log in memory. The baseline, reactive, stages nothing ahead.",
 		len(config.Rows))}
 	messages := map[string]float64{} // of one replay
 	run := func(policy string) turn {
@@ -43,11 +44,13 @@ func replayed(ctx context.Context, c Config) (Group, error) {
 			return w.cost(len(config.Rows)), err
 		}
 	}
-	if err := g.row(ctx, replayRounds, "predictive, per request", run("predictive"), "reactive", run("reactive")); err != nil {
+	err = g.row(ctx, replayRounds, "predictive, per request", run("predictive"), "reactive", run("reactive"))
+	if err != nil {
 		return g, err
 	}
 	requests := float64(len(config.Rows))
-	g.Rows = append(g.Rows, g.last().per("predictive, per message", requests/messages["predictive"], requests/messages["reactive"]))
+	perMessage := g.last().per("predictive, per message", requests/messages["predictive"], requests/messages["reactive"])
+	g.Rows = append(g.Rows, perMessage)
 	return g, nil
 }
 

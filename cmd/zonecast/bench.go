@@ -126,8 +126,9 @@ func (a *app) benched(o *benchOptions, only []string, groups []measure.Group) be
 func (a *app) writeGroups(o *benchOptions, groups []measure.Group) error {
 	for _, g := range groups {
 		made := a.benched(o, []string{g.Name}, []measure.Group{g})
-		page, extension := []byte(g.Markdown(fmt.Sprintf("Made by `%s` with %s on %d CPUs. Times are of one operation; read the ratios.",
-			made.Command, made.Go, made.CPUs))), ".md"
+		note := fmt.Sprintf("Made by `%s` with %s on %d CPUs. Times are of one operation; read the ratios.",
+			made.Command, made.Go, made.CPUs)
+		page, extension := []byte(g.Markdown(note)), ".md"
 		if a.json {
 			text, err := json.MarshalIndent(made, "", "  ")
 			if err != nil {
