@@ -30,8 +30,10 @@ type Desired struct {
 	// Datasets to hold in the cache whatever else is asked for, most valuable first.
 	Datasets []*DatasetStage `protobuf:"bytes,3,rep,name=datasets,proto3" json:"datasets,omitempty"`
 	// Users, as tenant/user, whose connection or storage volume is to be ready.
-	Connections   []string       `protobuf:"bytes,4,rep,name=connections,proto3" json:"connections,omitempty"`
-	Volumes       []*VolumeStage `protobuf:"bytes,5,rep,name=volumes,proto3" json:"volumes,omitempty"`
+	Connections []string       `protobuf:"bytes,4,rep,name=connections,proto3" json:"connections,omitempty"`
+	Volumes     []*VolumeStage `protobuf:"bytes,5,rep,name=volumes,proto3" json:"volumes,omitempty"`
+	// Placements that run; what else runs is an orphan of a Stop that was lost.
+	Running       []string `protobuf:"bytes,6,rep,name=running,proto3" json:"running,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -97,6 +99,13 @@ func (x *Desired) GetConnections() []string {
 func (x *Desired) GetVolumes() []*VolumeStage {
 	if x != nil {
 		return x.Volumes
+	}
+	return nil
+}
+
+func (x *Desired) GetRunning() []string {
+	if x != nil {
+		return x.Running
 	}
 	return nil
 }
@@ -688,13 +697,14 @@ var File_agent_proto protoreflect.FileDescriptor
 const file_agent_proto_rawDesc = "" +
 	"\n" +
 	"\vagent.proto\x12\vzonecast.v1\x1a\fcommon.proto\x1a\rrequest.proto\x1a\n" +
-	"zone.proto\"\xde\x01\n" +
+	"zone.proto\"\xf8\x01\n" +
 	"\aDesired\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\x04R\aversion\x12,\n" +
 	"\x05pools\x18\x02 \x03(\v2\x16.zonecast.v1.PoolStageR\x05pools\x125\n" +
 	"\bdatasets\x18\x03 \x03(\v2\x19.zonecast.v1.DatasetStageR\bdatasets\x12 \n" +
 	"\vconnections\x18\x04 \x03(\tR\vconnections\x122\n" +
-	"\avolumes\x18\x05 \x03(\v2\x18.zonecast.v1.VolumeStageR\avolumes\"v\n" +
+	"\avolumes\x18\x05 \x03(\v2\x18.zonecast.v1.VolumeStageR\avolumes\x12\x18\n" +
+	"\arunning\x18\x06 \x03(\tR\arunning\"v\n" +
 	"\tPoolStage\x12\x16\n" +
 	"\x06tenant\x18\x01 \x01(\tR\x06tenant\x12\x14\n" +
 	"\x05class\x18\x02 \x01(\tR\x05class\x12'\n" +
