@@ -32,7 +32,7 @@ type Desired struct {
 	// Users, as tenant/user, whose connection or storage volume is to be ready.
 	Connections []string       `protobuf:"bytes,4,rep,name=connections,proto3" json:"connections,omitempty"`
 	Volumes     []*VolumeStage `protobuf:"bytes,5,rep,name=volumes,proto3" json:"volumes,omitempty"`
-	// Placements that run; what else runs is an orphan of a Stop that was lost.
+	// Placements that run; what else runs is an orphan.
 	Running       []string `protobuf:"bytes,6,rep,name=running,proto3" json:"running,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

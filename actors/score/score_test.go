@@ -46,8 +46,8 @@ func ExampleRank() {
 			c.Zone, c.Km, c.Parts.Stage, c.Parts.Distance, c.Parts.Cost, c.Score)
 	}
 	// Output:
-	// staged 12.7 km: stage +680 distance -240 cost -4000 = -3560
-	// near 0.5 km: stage +0 distance -240 cost -4000 = -4240
+	// staged 12.7 km: stage +680 distance -393 cost -4000 = -3713
+	// near 0.5 km: stage +0 distance -247 cost -4000 = -4247
 }
 
 func ExampleBest_none() {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"reflect"
 	"testing"
 
 	"github.com/zonecast/zonecast/actors/span"
@@ -62,5 +63,24 @@ func BenchmarkPolicy(b *testing.B) {
 			b.ReportMetric(float64(events)/b.Elapsed().Seconds(), "events/s")
 			b.ReportMetric(float64(len(config.Rows)), "requests")
 		})
+	}
+}
+
+// A replay counts the same whichever log is under it.
+func TestRaftCountsAsMemory(t *testing.T) {
+	config := lastWeeks(t, 1)
+	config.From = config.Rows[len(config.Rows)/2].At
+	p := Policies()[8]
+	memory, err := Run(context.Background(), config, p, .1, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	config.Raft = true
+	raft, err := Run(context.Background(), config, p, .1, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !reflect.DeepEqual(memory, raft) {
+		t.Errorf("%s counted\n%+v over the log in memory and\n%+v over Raft", p.Name, memory, raft)
 	}
 }

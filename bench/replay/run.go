@@ -2,6 +2,7 @@ package replay
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 
@@ -32,11 +33,21 @@ func Run(ctx context.Context, config *Config, policy Policy, knob float64, progr
 	if err := config.Validate(); err != nil {
 		return Outcome{}, err
 	}
-	d := newDriver(newSetting(config), policy, knob)
-	if err := d.setUp(); err != nil {
-		return Outcome{}, err
+	var log persistence.Log = persistence.NewMemory()
+	end := func() error { return nil }
+	if config.Raft {
+		raft, err := newRaftLog()
+		if err != nil {
+			return Outcome{}, err
+		}
+		log, end = raft, raft.close
 	}
-	if err := d.serve(ctx, progress); err != nil {
+	d := newDriver(newSetting(config), policy, knob, log)
+	err := d.setUp()
+	if err == nil {
+		err = d.serve(ctx, progress)
+	}
+	if err = errors.Join(err, end()); err != nil {
 		return Outcome{}, fmt.Errorf("%s at %v: %w", policy.Name, knob, err)
 	}
 	run := d.record.run(knob)
@@ -61,12 +72,12 @@ type driver struct {
 	dayStart span.Time // of the day under way; 0 before the first
 }
 
-func newDriver(s *setting, policy Policy, knob float64) *driver {
+func newDriver(s *setting, policy Policy, knob float64, log persistence.Log) *driver {
 	d := &driver{setting: s, policy: policy, knob: knob, record: newRecorder(s), config: policy.zone(s, knob)}
 	d.silent = d.config.IgnoreUsers || policy.oracle
 	d.world = sim.New(sim.Config{
 		Start:   s.Rows[0].At.Floor(span.Day),
-		Logs:    []persistence.Log{persistence.NewMemory()},
+		Logs:    []persistence.Log{log},
 		Machine: d.machine,
 		Trace:   func(span.Time, actors.Address, actors.Address, proto.Message) { d.events++ },
 	})
