@@ -58,7 +58,9 @@ type Zone struct {
 	stopped  bool              // a placement was stopped since
 	tellAt   span.Time         // the reminder to tell the agent again
 	sequence uint64            // of the last digest
-	stale    bool              // agent and mappers may have been told otherwise
+	stale    bool              // the books may say otherwise than the agent was told
+	dull     bool              // mappers may have been told otherwise
+	changeAt span.Time         // when time alone changes what is to be ready
 	planAt   span.Time         // the reminders that are set
 	sweepAt  span.Time
 	idle     []ledger.Idle
@@ -149,6 +151,8 @@ func (z *Zone) settle(now span.Time, out *Effects) {
 	z.planDue(now, out)
 	if z.stale {
 		z.stage(now, out)
+	}
+	if z.dull {
 		z.digest(now, out)
 	}
 	z.setWakes(out)
@@ -202,7 +206,7 @@ func requestKey(user, request string) string { return user + "#" + request }
 
 // setWakes sets the reminders to the next things that will be due.
 func (z *Zone) setWakes(out *Effects) {
-	plan, sweep := z.nextPlan(), z.books.NextEnd()
+	plan, sweep := min(z.nextPlan(), z.changeAt), z.books.NextEnd()
 	if plan != z.planAt {
 		z.planAt = plan
 		out.wake(wakePlan, wakeTime(plan))
@@ -216,7 +220,7 @@ func (z *Zone) setWakes(out *Effects) {
 // woken notes that a reminder is gone, and that time has passed: windows may have
 // begun or ended.
 func (z *Zone) woken(now span.Time, m *messages.Woken, out *Effects) {
-	z.stale = true
+	z.stale = z.stale || now >= z.changeAt
 	switch m.GetKey() {
 	case wakePlan:
 		z.planAt = 0

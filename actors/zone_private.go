@@ -66,6 +66,14 @@ func (z *Zone) planDatasets(now span.Time) {
 	}
 	hold := z.gibHour() / cacheDiscount
 	chosen := plan.Datasets(nil, items, z.spec.GetCacheBytes(), hold)
+	slices.Sort(chosen) // by name, so that a mere change of rank is no change
+	same := slices.EqualFunc(chosen, z.data.wanted, func(c int, d *messages.DatasetStage) bool {
+		return wishes[c].name == d.GetDataset() && wishes[c].bytes == d.GetBytes()
+	})
+	if same {
+		return
+	}
+	z.stale = true
 	z.data.wanted = make([]*messages.DatasetStage, len(chosen))
 	for i, c := range chosen {
 		z.data.wanted[i] = &messages.DatasetStage{Dataset: wishes[c].name, Bytes: wishes[c].bytes}

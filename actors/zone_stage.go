@@ -45,7 +45,7 @@ func (z *Zone) lead() span.Duration {
 
 // reported takes what the agent has.
 func (z *Zone) reported(now span.Time, m *messages.StageReport, out *Effects) {
-	z.report, z.stale = m, true
+	z.report, z.dull = m, true
 	foreign := VectorOf(m.GetForeign())
 	if !foreign.Equal(z.books.Foreign()) && foreign.Validate(resource.MaxCapacity) == nil {
 		z.commit(out, &messages.ForeignMeasured{Foreign: m.GetForeign(), AtMs: int64(now)})
@@ -70,8 +70,10 @@ func (z *Zone) started(now span.Time, m *messages.Started, out *Effects) {
 // a placement was stopped, whose unit may stay or not.
 // The stages are what is reserved and idle: of pools, units; of users, volumes.
 func (z *Zone) stage(now span.Time, out *Effects) {
+	z.stale, z.dull = false, true
 	want := &messages.Desired{Datasets: z.data.wanted}
 	z.idle = z.books.IdleAll(z.idle[:0], now)
+	z.changeAt = z.books.NextChange(now)
 	for _, idle := range z.idle {
 		if idle.Holder.Pool {
 			z.stagePool(want, idle)
@@ -92,8 +94,7 @@ func (z *Zone) stage(now span.Time, out *Effects) {
 }
 
 // sameStages reports whether two desired sets are equal but for version and what
-// runs. It
-// is proto.Equal for the one message that is compared at every step.
+// runs. It is proto.Equal for the one message that is compared at every step.
 func sameStages(a, b *messages.Desired) bool {
 	return slices.Equal(a.GetConnections(), b.GetConnections()) &&
 		slices.EqualFunc(a.GetPools(), b.GetPools(), func(p, q *messages.PoolStage) bool {
@@ -163,7 +164,7 @@ func (z *Zone) stageVolumes(want *messages.Desired) {
 
 // digest tells the mappers what they may count on.
 func (z *Zone) digest(now span.Time, out *Effects) {
-	z.stale = false
+	z.dull = false
 	z.sequence = max(z.sequence+1, uint64(now)<<10)
 	m := &messages.ZoneDigest{
 		Zone: z.id, Sequence: z.sequence, AtMs: int64(now), Spec: z.spec, Draining: z.drain,

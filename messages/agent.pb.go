@@ -27,7 +27,7 @@ type Desired struct {
 	state   protoimpl.MessageState `protogen:"open.v1"`
 	Version uint64                 `protobuf:"varint,1,opt,name=version,proto3" json:"version,omitempty"`
 	Pools   []*PoolStage           `protobuf:"bytes,2,rep,name=pools,proto3" json:"pools,omitempty"`
-	// Datasets to hold in the cache whatever else is asked for, most valuable first.
+	// Datasets to hold in the cache whatever else is asked for, by name.
 	Datasets []*DatasetStage `protobuf:"bytes,3,rep,name=datasets,proto3" json:"datasets,omitempty"`
 	// Users, as tenant/user, whose connection or storage volume is to be ready.
 	Connections []string       `protobuf:"bytes,4,rep,name=connections,proto3" json:"connections,omitempty"`

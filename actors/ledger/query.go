@@ -57,3 +57,22 @@ func (l *Ledger) NextEnd() span.Time {
 func (l *Ledger) Lapsed(now span.Time) int {
 	return sort.Search(len(l.byEnd), func(i int) bool { return l.byEnd[i].Window.End > now })
 }
+
+// NextChange returns the next instant after now at which time alone changes what is
+// free or idle: a window begins or ends; span.Never if none does.
+func (l *Ledger) NextChange(now span.Time) span.Time {
+	l.advance(now)
+	next := l.NextEnd()
+	if i := l.total.find(l.now) + 1; i < len(l.total) {
+		next = min(next, l.total[i].at)
+	}
+	for _, r := range l.soft {
+		switch {
+		case r.Window.Start > l.now:
+			next = min(next, r.Window.Start)
+		case r.Window.End > l.now:
+			next = min(next, r.Window.End)
+		}
+	}
+	return next
+}
