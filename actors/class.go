@@ -38,7 +38,7 @@ var decimalSteps = [...]int64{100, 125, 150, 200, 250, 300, 400, 500, 600, 800, 
 
 func decimalStep(x int64) int64 {
 	power := int64(1)
-	for power*10 <= x {
+	for power <= x/10 {
 		power *= 10
 	}
 	for _, s := range decimalSteps {

@@ -148,7 +148,7 @@ func needOf(m *messages.Rank) score.Need {
 		Vector:         VectorOf(r.GetNeed()),
 		Duration:       duration,
 		At:             score.Position{Lat: r.GetPosition().GetLat(), Lon: r.GetPosition().GetLon()},
-		Egress:         min(int64(float64(r.GetNeed().GetBandwidthBps())/8*duration.Seconds()), resource.MaxCapacity),
+		Egress:         int64(min(float64(r.GetNeed().GetBandwidthBps())/8*duration.Seconds(), float64(resource.MaxCapacity))),
 		Regions:        permitted(r.GetRegions(), m.GetRegions()),
 		Labels:         r.GetLabels(),
 		Denied:         r.GetDenyZones(),

@@ -95,7 +95,7 @@ func (z *Zone) makePool(now span.Time, tenant, class string, unit resource.Vecto
 
 // demand counts a request that was asked for here.
 func (z *Zone) demand(now span.Time, m *messages.Demand, out *Effects) {
-	if VectorOf(m.GetUnit()).Validate(resource.MaxAmount) != nil {
+	if checkDemand(now, m) != nil {
 		return
 	}
 	z.commit(out, &messages.DemandCounted{Demand: m})
@@ -115,8 +115,8 @@ func (z *Zone) foldDemand(m *messages.Demand) {
 }
 
 // hear takes what a user expects to ask of the zone.
-func (z *Zone) hear(m *messages.Intents) {
-	if z.config.IgnoreUsers || m.GetSlotMs() != int64(intentSlot) || len(m.GetRequests()) > intentSlots {
+func (z *Zone) hear(now span.Time, m *messages.Intents) {
+	if z.config.IgnoreUsers || CheckIntents(now, m) != nil || !z.acts(m.GetTenant()) {
 		return
 	}
 	z.intents.put(m)

@@ -2,6 +2,7 @@ package actors
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"hash/fnv"
 	"maps"
@@ -32,16 +33,10 @@ type SimAgentConfig struct {
 // Validate returns an error that wraps ErrInvalid and names the field unless the
 // agent can be simulated.
 func (c *SimAgentConfig) Validate() error {
-	s := c.Starts
-	for _, ms := range []float64{s.GetComputeColdMs(), s.GetComputePausedMs(), s.GetStorageColdMs(), s.GetStorageReadyMs()} {
-		if !(ms >= 0 && ms < float64(span.Day)) {
-			return fmt.Errorf("%w: a start time is %v ms, must be from 0 to a day", ErrInvalid, ms)
-		}
+	if !(c.Spread >= 0 && c.Spread < 10) || c.CacheBytes < 0 || c.FailPermille < 0 || c.FailPermille > 1000 {
+		return fmt.Errorf("%w: spread, cache size or share of failures is out of range", ErrInvalid)
 	}
-	if !(s.GetPullBytesPerSecond() > 0) || !(c.Spread >= 0 && c.Spread < 10) || c.CacheBytes < 0 {
-		return fmt.Errorf("%w: pull rate, spread or cache size is out of range", ErrInvalid)
-	}
-	return checkPosition(c.Position)
+	return errors.Join(checkStarts(c.Starts), checkPosition(c.Position))
 }
 
 // SimAgent stands for the process beside a zone's infrastructure: it makes the

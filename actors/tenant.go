@@ -1,9 +1,10 @@
 package actors
 
 import (
+	"errors"
+
 	"google.golang.org/protobuf/proto"
 
-	"github.com/zonecast/zonecast/actors/resource"
 	"github.com/zonecast/zonecast/actors/span"
 	"github.com/zonecast/zonecast/messages"
 )
@@ -66,28 +67,13 @@ func (t *Tenant) commit(out *Effects, record proto.Message) {
 }
 
 func (t *Tenant) put(now span.Time, m *messages.PutTenant, out *Effects) {
-	if err := t.check(m.GetSpec()); err != nil {
+	if err := errors.Join(CheckID("tenant", t.id), checkTenant(m.GetSpec())); err != nil {
 		out.reply(m.GetRequestId(), invalid(err))
 		return
 	}
 	t.commit(out, &messages.TenantPut{Spec: m.GetSpec(), Version: t.version + 1})
 	t.tell(now, out)
 	out.reply(m.GetRequestId(), &messages.Done{})
-}
-
-func (t *Tenant) check(spec *messages.TenantSpec) error {
-	if err := CheckID("tenant", t.id); err != nil {
-		return err
-	}
-	for _, q := range spec.GetQuotas() {
-		if err := CheckID("zone", q.GetZone()); err != nil {
-			return err
-		}
-		if err := VectorOf(q.GetQuota()).Validate(resource.MaxCapacity); err != nil {
-			return err
-		}
-	}
-	return checkWeights(spec.GetWeights())
 }
 
 func (t *Tenant) terms() *messages.Terms {
@@ -106,7 +92,7 @@ func (t *Tenant) asked(m *messages.AskTenant, from Address, out *Effects) {
 	for _, z := range t.zones {
 		known = known || z.GetZone() == m.GetZone()
 	}
-	if !known && t.spec != nil {
+	if !known && t.spec != nil && CheckID("zone", m.GetZone()) == nil {
 		t.commit(out, &messages.ZoneAsked{Zone: m.GetZone()})
 	}
 	out.send(from, t.termsIn(m.GetZone()))

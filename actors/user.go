@@ -45,6 +45,7 @@ const (
 // learns the user's habits from the samples, and tells zones what it expects.
 type User struct {
 	id, tenant, user string
+	malformed        error // of an id that no user can have
 	config           UserConfig
 
 	// Folded.
@@ -96,12 +97,18 @@ func NewUser(id string, config UserConfig) *User {
 		tries:      make(map[string]int),
 		told:       make(map[string]told),
 	}
-	u.tenant, u.user, _ = SplitUser(id) // refused on entry if malformed
+	u.tenant, u.user, u.malformed = SplitUser(id)
 	return u
 }
 
 // Step implements Machine.
 func (u *User) Step(now span.Time, from Address, msg proto.Message, out *Effects) {
+	if u.malformed != nil {
+		if m, ok := msg.(interface{ GetRequestId() string }); ok {
+			out.reply(m.GetRequestId(), invalid(u.malformed))
+		}
+		return
+	}
 	switch m := msg.(type) {
 	case *messages.Place:
 		u.place(now, m, out)
@@ -196,6 +203,8 @@ func (u *User) woken(now span.Time, m *messages.Woken, out *Effects) {
 	case wakeIntents:
 		u.sweep(now, out)
 		u.tellIntents(now, out)
+		// The tenant's terms may have changed: it doesn't know its users.
+		out.send(Address{KindTenant, u.tenant}, &messages.Enroll{User: u.id})
 		out.wake(wakeIntents, u.nextIntents(now))
 	}
 }
@@ -236,12 +245,8 @@ func (u *User) enrolled(now span.Time, m *messages.Terms, out *Effects) {
 
 func (u *User) putProfile(m *messages.PutProfile, out *Effects) {
 	s := m.GetSettings()
-	if err := checkWeights(s.GetWeights()); err != nil {
+	if err := checkSettings(s); err != nil {
 		out.reply(m.GetRequestId(), invalid(err))
-		return
-	}
-	if len(s.GetPreferredRegions()) > listMax || len(s.GetResidency()) > listMax {
-		out.reply(m.GetRequestId(), refusal(messages.Code_CODE_INVALID, "too many regions"))
 		return
 	}
 	next := new(messages.UserSettings)

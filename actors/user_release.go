@@ -67,13 +67,20 @@ func (u *User) end(now span.Time, p *placement, reason string, out *Effects) {
 	u.settleWake(out)
 }
 
-// leaseEnded takes a zone's word that the lease ended without the user's doing.
+// leaseEnded takes a zone's word that what it held ended without the user's doing.
+// While nobody has been told of the placement, that is a refusal: the next zone is
+// tried.
 func (u *User) leaseEnded(now span.Time, m *messages.Ended, out *Effects) {
 	p := u.placements[m.GetRequestId()]
-	if p == nil || p.zone() != m.GetZone() || p.phase == ended || p.phase == placing {
+	if p == nil || p.zone() != m.GetZone() {
 		return
 	}
-	u.end(now, p, m.GetReason(), out)
+	switch p.phase {
+	case held, moving:
+		u.advance(now, p, &messages.ZoneReason{Zone: m.GetZone(), Reason: m.GetReason()}, out)
+	case settled, releasing:
+		u.end(now, p, m.GetReason(), out)
+	}
 }
 
 // sweep records the end of leases that ended long enough ago without word.

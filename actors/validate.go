@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"math"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/zonecast/zonecast/actors/resource"
 	"github.com/zonecast/zonecast/actors/span"
@@ -21,8 +20,10 @@ const (
 	// durationMax is the longest request: what the books can look ahead.
 	durationMax = 35 * span.Day
 	listMax     = 64 // regions, labels, denied zones of one message
-	moneyMax    = 1 << 50
-	classMax    = 256 // an image and its size step, with room for extended resources
+	quotasMax   = 1_024
+	// offsetMax is how far a clock on earth is from UTC at most, in minutes.
+	offsetMax = 14 * 60
+	moneyMax  = 1 << 50
 )
 
 // CheckID returns an error that wraps ErrInvalid unless id is one part of an
@@ -78,52 +79,82 @@ func CheckRequest(r *messages.Request) error {
 	return errors.Join(checkPosition(r.GetPosition()), checkNames(r))
 }
 
-// CheckSample returns an error that wraps ErrInvalid and names the field unless s can
-// be a measurement of a user. Whether its time will do is for others to say.
-func CheckSample(s *messages.Sample) error {
-	if s == nil {
-		return fmt.Errorf("%w: the sample is missing", ErrInvalid)
-	}
-	if err := CheckID("zone", s.GetZone()); err != nil {
-		return err
-	}
-	for _, name := range [...]struct{ what, id string }{
-		{"source", s.GetSource()}, {"dataset", s.GetDataset()}, {"region", s.GetRegion()},
-	} {
-		if name.id == "" {
-			continue
-		}
-		if err := CheckID(name.what, name.id); err != nil {
-			return err
-		}
-	}
-	if err := VectorOf(s.GetUsed()).Validate(resource.MaxAmount); err != nil {
-		return fmt.Errorf("%w: used: %w", ErrInvalid, err)
-	}
-	for _, n := range []int64{s.GetAtMs(), s.GetSequence(), s.GetRequests(), s.GetBytes(), s.GetDatasetBytes(), s.GetDurationMs()} {
-		if n < 0 || n > resource.MaxAmount {
-			return fmt.Errorf("%w: a number is %d, must be from 0 to %d", ErrInvalid, n, resource.MaxAmount)
-		}
-	}
-	if len(s.GetClass()) > classMax || !utf8.ValidString(s.GetClass()) {
-		return fmt.Errorf("%w: class has more than %d bytes or is no text", ErrInvalid, classMax)
-	}
-	return checkPosition(s.GetPosition())
-}
-
 func checkNames(r *messages.Request) error {
-	if len(r.GetRegions()) > listMax || len(r.GetLabels()) > listMax || len(r.GetDenyZones()) > listMax {
-		return fmt.Errorf("%w: more than %d regions, labels or denied zones", ErrInvalid, listMax)
-	}
 	if r.GetImage() != "" {
 		if err := CheckID("image", r.GetImage()); err != nil {
 			return err
 		}
 	}
 	if r.GetDataset() != "" {
-		return CheckID("dataset", r.GetDataset())
+		if err := CheckID("dataset", r.GetDataset()); err != nil {
+			return err
+		}
+	}
+	return errors.Join(checkIDs("region", r.GetRegions()), checkLabels(r.GetLabels()), checkIDs("denied zone", r.GetDenyZones()))
+}
+
+func checkIDs(what string, ids []string) error {
+	if len(ids) > listMax {
+		return fmt.Errorf("%w: %d times a %s, at most %d", ErrInvalid, len(ids), what, listMax)
+	}
+	for _, id := range ids {
+		if err := CheckID(what, id); err != nil {
+			return err
+		}
 	}
 	return nil
+}
+
+// checkLabels: a label is a name, or name=value.
+func checkLabels(labels []string) error {
+	if len(labels) > listMax {
+		return fmt.Errorf("%w: %d labels, at most %d", ErrInvalid, len(labels), listMax)
+	}
+	for _, label := range labels {
+		name, value, found := strings.Cut(label, "=")
+		if err := CheckID("label", name); err != nil {
+			return err
+		}
+		if found && CheckID("label", value) != nil {
+			return fmt.Errorf("%w: label %.200q must be a name, or name=value", ErrInvalid, label)
+		}
+	}
+	return nil
+}
+
+// checkOwner returns an error unless user is tenant/user of this tenant.
+func checkOwner(tenant, user string) error {
+	of, _, err := SplitUser(user)
+	if err == nil && of != tenant {
+		err = fmt.Errorf("%w: user %s is none of tenant %q", ErrInvalid, user, tenant)
+	}
+	return err
+}
+
+func checkSettings(s *messages.UserSettings) error {
+	if m := s.GetUtcOffsetMinutes(); m < -offsetMax || m > offsetMax {
+		return fmt.Errorf("%w: the offset from UTC is %d minutes, must be from -%d to %d", ErrInvalid, m, offsetMax, offsetMax)
+	}
+	return errors.Join(checkWeights(s.GetWeights()),
+		checkIDs("preferred region", s.GetPreferredRegions()), checkIDs("region of residency", s.GetResidency()))
+}
+
+func checkTenant(s *messages.TenantSpec) error {
+	if s == nil {
+		return fmt.Errorf("%w: the tenant's spec is missing", ErrInvalid)
+	}
+	if len(s.GetQuotas()) > quotasMax {
+		return fmt.Errorf("%w: %d quotas, at most %d", ErrInvalid, len(s.GetQuotas()), quotasMax)
+	}
+	for _, q := range s.GetQuotas() {
+		if err := CheckID("zone", q.GetZone()); err != nil {
+			return err
+		}
+		if err := VectorOf(q.GetQuota()).Validate(resource.MaxCapacity); err != nil {
+			return fmt.Errorf("%w: quota in %s: %w", ErrInvalid, q.GetZone(), err)
+		}
+	}
+	return errors.Join(checkWeights(s.GetWeights()), checkIDs("region", s.GetRegions()))
 }
 
 func checkPosition(p *messages.Position) error {
@@ -162,7 +193,12 @@ func checkSpec(s *messages.ZoneSpec) error {
 			return fmt.Errorf("%w: a price is %d, must be from 0 to %d", ErrInvalid, price, int64(moneyMax))
 		}
 	}
-	return checkPosition(s.GetPosition())
+	if s.GetRegion() != "" {
+		if err := CheckID("region", s.GetRegion()); err != nil {
+			return err
+		}
+	}
+	return errors.Join(checkLabels(s.GetLabels()), checkPosition(s.GetPosition()))
 }
 
 // invalid returns err as the answer to a caller.

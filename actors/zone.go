@@ -13,7 +13,7 @@ import (
 // Keys of a zone's reminders.
 const (
 	wakePlan  = "plan"  // a planner is due
-	wakeSweep = "sweep" // a lease or hold ends
+	wakeSweep = "sweep" // a lease, a hold or what is reserved ends or begins
 )
 
 // ZoneConfig is what zones are made with.
@@ -121,7 +121,7 @@ func (z *Zone) stepMade(now span.Time, from Address, msg proto.Message, out *Eff
 	case *messages.Demand:
 		z.demand(now, m, out)
 	case *messages.Intents:
-		z.hear(m) // changes nothing until the next plan
+		z.hear(now, m) // changes nothing until the next plan
 		return
 	case *messages.StageReport:
 		z.reported(now, m, out)

@@ -29,6 +29,10 @@ type parkedClaim struct {
 
 // claim holds capacity for a request, or says why not.
 func (z *Zone) claim(now span.Time, m *messages.Claim, from Address, out *Effects) {
+	if err := errors.Join(checkOwner(m.GetTenant(), m.GetUser()), CheckRequest(m.GetRequest())); err != nil {
+		out.send(from, z.refuse(m, &messages.ZoneReason{Reason: err.Error()}))
+		return
+	}
 	terms := z.tenants[m.GetTenant()]
 	if terms == nil {
 		if len(z.parked) < parkedMax {
@@ -51,10 +55,7 @@ func (z *Zone) claim(now span.Time, m *messages.Claim, from Address, out *Effect
 // admit returns why a claim cannot be granted, nil if it can.
 func (z *Zone) admit(now span.Time, m *messages.Claim, terms *messages.SetTenant) *messages.ZoneReason {
 	if z.claims[requestKey(m.GetUser(), m.GetRequest().GetId())] == nil {
-		switch {
-		case terms.GetUnknown():
-			return &messages.ZoneReason{Reason: "there is no tenant " + m.GetTenant()}
-		case z.drain:
+		if z.drain {
 			return &messages.ZoneReason{Reason: "the zone is draining"}
 		}
 		if over := z.overQuota(now, m, terms); over != nil {
@@ -247,6 +248,10 @@ func (z *Zone) foldSwept(r *messages.Swept) {
 
 // reserve sets, replaces or cancels a user's own reservation.
 func (z *Zone) reserve(now span.Time, m *messages.Reserve, from Address, out *Effects) {
+	if err := errors.Join(checkOwner(m.GetTenant(), m.GetUser()), CheckID("reservation", m.GetReservation())); err != nil {
+		out.reply(m.GetRequestId(), invalid(err))
+		return
+	}
 	if z.drain && !VectorOf(m.GetAmount()).IsZero() {
 		out.reply(m.GetRequestId(), refusal(messages.Code_CODE_CONFLICT, "the zone is draining"))
 		return

@@ -106,21 +106,25 @@ func (z *Zone) delete(now span.Time, out *Effects) {
 func (z *Zone) foldDrained(r *messages.ZoneDrained) {
 	z.drain, z.deleting = r.GetDrain(), r.GetDeleting()
 	if r.GetDeleted() {
-		z.spec, z.books, z.pools, z.volumes = nil, nil, nil, nil
+		z.spec, z.books, z.pools, z.volumes, z.data = nil, nil, nil, nil, datasets{}
 	}
 }
 
 // setTenant takes a tenant's terms and goes on with the claims that waited for
-// them.
+// them. That there is no such tenant is not kept: there may be one later.
 func (z *Zone) setTenant(now span.Time, m *messages.SetTenant, from Address, out *Effects) {
 	t := z.tenants[m.GetTenant()]
-	if t == nil || t.GetVersion() < m.GetVersion() {
+	if !m.GetUnknown() && (t == nil || t.GetVersion() < m.GetVersion()) {
 		z.commit(out, &messages.TenantSetPut{Terms: m})
 	}
 	out.send(from, &messages.TenantSet{Zone: z.id, Version: m.GetVersion()})
 	parked := z.parked
 	z.parked = nil
 	for _, p := range parked {
+		if m.GetUnknown() && p.claim.GetTenant() == m.GetTenant() {
+			out.send(p.from, z.refuse(p.claim, &messages.ZoneReason{Reason: "there is no tenant " + m.GetTenant()}))
+			continue
+		}
 		z.claim(now, p.claim, p.from, out)
 	}
 }

@@ -50,6 +50,7 @@ func ours() house {
 			// actors/sim is host's twin: it carries the same messages.
 			"google.golang.org/protobuf": {
 				"messages", "actors", "actors/run", "actors/host", "actors/sim", "persistence", "cluster",
+				"bench/replay",
 			},
 			"github.com/spf13/cobra": {"cmd/..."},
 		},
