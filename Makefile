@@ -14,10 +14,13 @@ tool = go tool -modfile=$(CURDIR)/messages/tools/go.mod
 base = $(shell for ref in main origin/main; do \
 	git cat-file -e $$ref:messages/buf.yaml 2>/dev/null && echo $$ref && break; done)
 
-.PHONY: help run test lint proto fuzz sim bench cover clean
+.PHONY: help build run test lint proto fuzz sim bench cover clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+build: ## fetch what it depends on and build bin/zonecast
+	go build -o bin/zonecast ./cmd/zonecast
 
 run: ## generate a trace, replay it, print the report
 	go run ./cmd/zonecast demo

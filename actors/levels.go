@@ -43,6 +43,16 @@ func splice(planned, levels []Level, now span.Time) []Level {
 	return spliced
 }
 
+// levelAt returns what is planned for the instant t.
+func levelAt(planned []Level, t span.Time) plan.Level {
+	for _, l := range planned {
+		if l.Window.Contains(t) {
+			return l.Level
+		}
+	}
+	return plan.Level{}
+}
+
 // spanOf returns the window from the first to the last of levels.
 func spanOf(levels []Level) span.Window {
 	if len(levels) == 0 {

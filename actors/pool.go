@@ -116,7 +116,7 @@ func (z *Zone) foldDemand(m *messages.Demand) {
 
 // hear takes what a user expects to ask of the zone.
 func (z *Zone) hear(now span.Time, m *messages.Intents) {
-	if z.config.IgnoreUsers || CheckIntents(now, m) != nil {
+	if z.config.IgnoreUsers || CheckIntents(now, m) != nil || !z.acts(m.GetTenant()) {
 		return
 	}
 	z.intents.put(m)

@@ -13,9 +13,9 @@ import (
 const (
 	intentSlot  = span.Hour
 	intentSlots = 24
-	// intentLeast is the number of requests expected in a zone over the horizon
-	// below which nothing is said: it would not make any zone stage anything.
-	intentLeast = 0.005
+	// intentLeast is the number of requests expected in a zone, or for a dataset,
+	// over the horizon below which nothing is said: no zone would stage for it.
+	intentLeast = 0.02
 	// intentChange is how much the next hours must change to be told anew.
 	intentChange = 0.10
 	intentNear   = 3 // slots that count as the next hours
@@ -81,6 +81,9 @@ func (u *User) intents(z *forecast.ZoneRates) *messages.Intents {
 		StorageBytes: int64(u.learned.mean[2]),
 	}
 	for _, d := range z.Datasets {
+		if total, _ := totals(d.Rates); total < intentLeast {
+			break // the rest is expected even less
+		}
 		m.Datasets = append(m.Datasets, &messages.DatasetIntent{Dataset: d.Dataset, Bytes: d.Bytes, Requests: perSlot(d.Rates)})
 	}
 	return m

@@ -241,10 +241,14 @@ func (u *User) confirm(p *placement, out *Effects) {
 // confirmed settles a placement: only now is the caller answered.
 func (u *User) confirmed(now span.Time, m *messages.Confirmed, out *Effects) {
 	p := u.placements[m.GetRequestId()]
-	if p == nil || p.phase != held || p.zone() != m.GetZone() {
+	gone := p == nil || p.phase == ended || p.zone() != m.GetZone()
+	switch {
+	case gone && !m.GetRefused():
+		u.free(m.GetZone(), m.GetRequestId(), out) // a zone that was made anew may not know that it ended
 		return
-	}
-	if m.GetRefused() {
+	case gone || p.phase != held:
+		return
+	case m.GetRefused():
 		u.advance(now, p, &messages.ZoneReason{Zone: m.GetZone(), Reason: "the hold expired before it was confirmed"}, out)
 		return
 	}

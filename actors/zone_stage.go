@@ -80,15 +80,8 @@ func (z *Zone) stage(now span.Time, out *Effects) {
 	want := &messages.Desired{Datasets: z.data.wanted}
 	z.idle = z.books.IdleAll(z.idle[:0], now)
 	z.changeAt = z.books.NextChange(now)
-	for _, idle := range z.idle {
-		if idle.Holder.Pool {
-			z.stagePool(want, idle)
-		}
-	}
 	for _, p := range z.pools {
-		if p.held > 0 && !staged(want, p.holder) {
-			want.Pools = append(want.Pools, p.stage(int64(p.held)))
-		}
+		z.stagePool(now, want, p)
 	}
 	if v := z.volumes; v != nil && windowOf(v.GetWindow()).Contains(now) {
 		z.stageVolumes(want)
@@ -114,21 +107,30 @@ func sameStages(a, b *messages.Desired) bool {
 		})
 }
 
-// stagePool wants what the pool has idle, and what claims hold that the agent has
-// not been told to start: their units must not be taken down in between.
-func (z *Zone) stagePool(want *messages.Desired, idle ledger.Idle) {
-	p := z.pool(idle.Holder.Tenant, idle.Holder.ID)
-	if p == nil {
-		return
-	}
-	n := units(idle.Firm.Plus(idle.Soft), p.unit)
-	revoked := units(idle.Revoked, p.unit)
-	p.countSoft(units(idle.Soft, p.unit), revoked)
+// stagePool wants what the pool has idle, and the units that claims hold and the
+// agent has not been told to start: they must not be taken down in between. More
+// than is planned and not in use it never wants: a claim that finds nothing ready is
+// no reason to begin a unit just before it is started without one.
+func (z *Zone) stagePool(now span.Time, want *messages.Desired, p *pool) {
+	idle := z.idleOf(p.holder)
+	honoured, revoked := units(idle.Soft, p.unit), units(idle.Revoked, p.unit)
+	p.countSoft(honoured, revoked)
 	z.counts.Revoked += int(max(revoked-p.lost, 0))
 	p.lost = revoked
-	if n += int64(p.held); n > 0 {
+	n := units(idle.Firm.Plus(idle.Soft), p.unit) + int64(p.held)
+	n = min(n, int64(levelAt(p.planned, now).Units()-p.busy))
+	if n > 0 {
 		want.Pools = append(want.Pools, p.stage(n))
 	}
+}
+
+// idleOf returns what a holder has idle, as the books said last.
+func (z *Zone) idleOf(h ledger.Holder) ledger.Idle {
+	i, found := slices.BinarySearchFunc(z.idle, h, func(idle ledger.Idle, h ledger.Holder) int { return idle.Holder.Compare(h) })
+	if !found {
+		return ledger.Idle{}
+	}
+	return z.idle[i]
 }
 
 // StagedUnits returns how many idle units the zone has told its agent to have ready;
@@ -145,25 +147,15 @@ func (p *pool) stage(idle int64) *messages.PoolStage {
 	return &messages.PoolStage{Tenant: p.holder.Tenant, Class: p.holder.ID, Unit: VectorMessage(p.unit), Idle: idle}
 }
 
-func staged(want *messages.Desired, h ledger.Holder) bool {
-	for _, s := range want.GetPools() {
-		if s.GetTenant() == h.Tenant && s.GetClass() == h.ID {
-			return true
-		}
-	}
-	return false
-}
-
 // stageVolumes wants the volumes whose reservation is honoured, and the connections
 // with them.
 func (z *Zone) stageVolumes(want *messages.Desired) {
 	for _, v := range z.volumes.GetVolumes() {
 		want.Connections = append(want.Connections, v.GetUser())
-		for _, idle := range z.idle {
-			if !idle.Holder.Pool && idle.Holder.ID == v.GetUser() && idle.Soft.Storage+idle.Firm.Storage >= v.GetBytes() {
-				want.Volumes = append(want.Volumes, v)
-				break
-			}
+		tenant, _, _ := SplitUser(v.GetUser())
+		idle := z.idleOf(ledger.Holder{Tenant: tenant, ID: v.GetUser()})
+		if idle.Soft.Storage+idle.Firm.Storage >= v.GetBytes() {
+			want.Volumes = append(want.Volumes, v)
 		}
 	}
 }
@@ -196,10 +188,8 @@ func (z *Zone) poolDigest(p *pool) *messages.PoolDigest {
 			d.Ready, d.Making = r.GetReady(), r.GetMaking()
 		}
 	}
-	for _, idle := range z.idle {
-		if idle.Holder == p.holder {
-			d.Firm = VectorMessage(idle.Firm)
-		}
+	if firm := z.idleOf(p.holder).Firm; !firm.IsZero() {
+		d.Firm = VectorMessage(firm)
 	}
 	return d
 }

@@ -59,10 +59,11 @@ func (l *Ledger) Lapsed(now span.Time) int {
 }
 
 // NextChange returns the next instant after now at which time alone changes what is
-// free or idle: a window begins or ends; span.Never if none does.
+// free or idle, leases and holds (NextEnd) apart: a window begins or ends;
+// span.Never if none does.
 func (l *Ledger) NextChange(now span.Time) span.Time {
 	l.advance(now)
-	next := l.NextEnd()
+	next := span.Never
 	if i := l.total.find(l.now) + 1; i < len(l.total) {
 		next = min(next, l.total[i].at)
 	}

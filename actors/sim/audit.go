@@ -199,8 +199,8 @@ func (a *audit) runs(i int) {
 	}
 }
 
-// agreed checks that what is confirmed runs, and nothing else.
-func (a *audit) agreed() {
+// agreed returns an error unless what is confirmed runs, and nothing else.
+func (a *audit) agreed() error {
 	for i := range zoneCount {
 		var want []string
 		if machine, ok := a.world.Living(zoneAddress(i)).(*actors.Zone); ok {
@@ -213,9 +213,10 @@ func (a *audit) agreed() {
 		}
 		slices.Sort(want)
 		if runs := a.agents[i].Running(); !slices.Equal(runs, want) {
-			a.fail(fmt.Errorf("the agent of %v runs %v, confirmed are %v", zoneAddress(i), runs, want))
+			return fmt.Errorf("the agent of %v runs %v, confirmed are %v", zoneAddress(i), runs, want)
 		}
 	}
+	return nil
 }
 
 // end looks for what is left behind once the world has been calm for long.
@@ -254,7 +255,8 @@ func (a *audit) staged(i int) {
 		return
 	}
 	if _, wanted := a.agents[i].Units(); wanted != machine.StagedUnits() {
-		a.fail(fmt.Errorf("the agent of %v was told to have %d idle units, its zone wants %d", zoneAddress(i), wanted, machine.StagedUnits()))
+		a.fail(fmt.Errorf("the agent of %v was told to have %d idle units, its zone wants %d",
+			zoneAddress(i), wanted, machine.StagedUnits()))
 	}
 }
 

@@ -80,7 +80,8 @@ func (g *gateway) act() {
 }
 
 func (g *gateway) user() actors.Address {
-	return actors.Address{Kind: actors.KindUser, ID: fmt.Sprintf("t%d/u%d", g.random.IntN(len(tenants)), g.random.IntN(usersEach))}
+	id := fmt.Sprintf("%s/u%d", tenants[g.random.IntN(len(tenants))], g.random.IntN(usersEach))
+	return actors.Address{Kind: actors.KindUser, ID: id}
 }
 
 // request draws one that a zone has room for a few times over.

@@ -279,16 +279,30 @@ func (t *trial) calmDown() error {
 		a.SetFailures(0)
 		t.setForeign(i, 0)
 	}
-	if err := t.world.RunUntil(t.world.Now().Add(calmSoon)); err != nil {
+	if err := t.agree(); err != nil {
 		return err
 	}
-	t.audit.agreed()
 	err := t.world.RunUntil(t.world.Now().Add(calmLasts))
 	if err != nil || t.broken != nil {
 		return err
 	}
 	t.audit.end()
 	t.source.end()
+	return nil
+}
+
+// agree waits until zones and agents agree on what runs. A lease that has just ended
+// may still be on its way: a moment later it must have arrived.
+func (t *trial) agree() error {
+	if err := t.world.RunUntil(t.world.Now().Add(calmSoon)); err != nil || t.audit.agreed() == nil {
+		return err
+	}
+	if err := t.world.RunUntil(t.world.Now().Add(tendEvery)); err != nil {
+		return err
+	}
+	if err := t.audit.agreed(); err != nil {
+		t.fail(err)
+	}
 	return nil
 }
 

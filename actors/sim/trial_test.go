@@ -13,6 +13,9 @@ import (
 // stepsEach is how many deliveries a world's storm has at least.
 const stepsEach = 2_000
 
+// enough worlds see every kind of thing at least once.
+const enough = 500
+
 // TestWorlds tries many worlds; ZONECAST_SIM_SEEDS says how many, ZONECAST_SIM_SEED
 // tries that one and prints its story.
 func TestWorlds(t *testing.T) {
@@ -34,7 +37,7 @@ func TestWorlds(t *testing.T) {
 	var table strings.Builder
 	for _, kind := range Kinds() {
 		fmt.Fprintf(&table, "%10d  %s\n", counts[kind], kind)
-		if counts[kind] == 0 && seeds >= 50 {
+		if counts[kind] == 0 && seeds >= enough {
 			t.Errorf("in %d worlds there was never a %s", seeds, kind)
 		}
 	}

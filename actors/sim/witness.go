@@ -80,7 +80,8 @@ func (w *witness) applied(a *persistence.Applied) {
 	case !known:
 		w.report(fmt.Errorf("batch %v of %v was applied twice or never proposed", a.Version, a.Actor))
 	case base != c.applied:
-		w.report(fmt.Errorf("two activations write: %v of %v is on %v, but %v was accepted", a.Version, a.Actor, base, c.applied))
+		w.report(fmt.Errorf("two activations write: %v of %v is on %v, but %v was accepted",
+			a.Version, a.Actor, base, c.applied))
 	default:
 		c.applied = a.Version
 	}
@@ -100,7 +101,8 @@ func (w *witness) recovered() {
 		for at := state.Version; at != c.applied; {
 			base, known := c.proposed[at]
 			if !known {
-				w.report(fmt.Errorf("%v is at %v after recovery, which does not follow the acknowledged %v", actor, state.Version, c.applied))
+				w.report(fmt.Errorf("%v is at %v after recovery, which does not follow the acknowledged %v",
+					actor, state.Version, c.applied))
 				return
 			}
 			at = base

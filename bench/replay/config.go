@@ -30,9 +30,16 @@ const cacheDatasets = 10
 // DefaultSpread is the standard deviation of the logarithm of start times.
 const DefaultSpread = 0.25
 
-// Ratios are the cost ratios at which every run is priced: a compute miss costs
-// so many mean running unit-hours.
-var Ratios = []float64{1, 3, 10, 30}
+// Ratios returns the cost ratios at which every run is priced, that of the replay
+// among them: a compute miss costs so many mean running unit-hours.
+func (c *Config) Ratios() []float64 {
+	ratios := []float64{1, 3, 10, 30}
+	if !slices.Contains(ratios, c.CostRatio) {
+		ratios = append(ratios, c.CostRatio)
+		slices.Sort(ratios)
+	}
+	return ratios
+}
 
 // Config is what a replay is about.
 type Config struct {
@@ -82,9 +89,10 @@ func (c *Config) Validate() error {
 type setting struct {
 	*Config
 	starts     *messages.StartProfile
-	cacheBytes int64     // of zones that don't say it
-	unitHour   float64   // price of the mean unit for an hour, micro-units
-	seconds    []float64 // price of a second at each of Ratios, micro-units
+	cacheBytes int64   // of zones that don't say it
+	unitHour   float64 // price of the mean unit for an hour, micro-units
+	ratios     []float64
+	seconds    []float64 // price of a second at each of ratios, micro-units
 	second     float64   // at CostRatio
 	end        span.Time
 	tenants    []string
@@ -94,7 +102,8 @@ func newSetting(c *Config) *setting {
 	s := &setting{Config: c, starts: StartProfiles()[c.Starts]}
 	s.measureRows()
 	s.unitHour = s.meanUnitHour()
-	for _, r := range Ratios {
+	s.ratios = c.Ratios()
+	for _, r := range s.ratios {
 		s.seconds = append(s.seconds, s.secondPrice(r))
 	}
 	s.second = s.secondPrice(c.CostRatio)

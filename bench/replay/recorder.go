@@ -69,7 +69,7 @@ func newRecorder(s *setting) *recorder {
 func (s *setting) lastAt() span.Time { return s.Rows[len(s.Rows)-1].At }
 
 func (r *recorder) newDay(t span.Time) report.Day {
-	return report.Day{Start: t, Cost: make([]float64, len(Ratios))}
+	return report.Day{Start: t, Cost: make([]float64, len(r.ratios))}
 }
 
 // day returns the day that t lies in, nil if it is neither scored nor tuned on.
@@ -184,16 +184,10 @@ func (r *recorder) run(knob float64) report.Run {
 // tuningCost is the cost of the weeks before scoring, at the price of a second
 // that the replay plans with.
 func (r *recorder) tuningCost() float64 {
-	at := slices.Index(Ratios, r.CostRatio)
+	at := slices.Index(r.ratios, r.CostRatio)
 	total := 0.0
 	for _, d := range r.before {
-		if at >= 0 {
-			total += d.Cost[at]
-			continue
-		}
-		// The ratio is not among those that are priced: cost is linear in it.
-		low, high := d.Cost[0], d.Cost[len(Ratios)-1]
-		total += low + (high-low)*(r.CostRatio-Ratios[0])/(Ratios[len(Ratios)-1]-Ratios[0])
+		total += d.Cost[at]
 	}
 	return total
 }

@@ -69,7 +69,8 @@ type driver struct {
 	silent bool  // nobody listens to users
 	refuse error // the first answer that no request should get
 
-	dayStart span.Time // of the day under way; 0 before the first
+	dayStart span.Time           // of the day under way; 0 before the first
+	before   report.Reservations // counted before scoring began
 }
 
 func newDriver(s *setting, policy Policy, knob float64, log persistence.Log) *driver {
@@ -196,13 +197,18 @@ func (d *driver) crossDays(t span.Time) error {
 		}
 		d.record.boundary(end, d.dayStart)
 		d.dayStart = end
+		if end == d.From {
+			d.before = d.reservations()
+		}
 	}
 	return nil
 }
 
-// reservations adds up what the zones counted.
+// reservations adds up what the zones counted since scoring began.
 func (d *driver) reservations() report.Reservations {
 	var sum report.Reservations
+	sum.Firm, sum.Soft = -d.before.Firm, -d.before.Soft
+	sum.Upgraded, sum.Revoked, sum.Expired = -d.before.Upgraded, -d.before.Revoked, -d.before.Expired
 	for _, z := range d.zones {
 		c := z.Counts()
 		sum.Firm += c.Firm

@@ -97,8 +97,11 @@ func Do(ctx context.Context, config *Config, plan Plan, info trace.Info, progres
 }
 
 func newStudy(config *Config, plan Plan, info trace.Info, outcomes [][]Outcome) report.Study {
-	study := report.Study{Trace: info, Ratios: Ratios, Levels: plan.Levels, Seed: config.Seed}
-	study.Ratio = max(slices.Index(Ratios, config.CostRatio), 0)
+	ratios := config.Ratios()
+	study := report.Study{
+		Trace: info, Parameters: newSetting(config).parameters(), Ratios: ratios, Ratio: slices.Index(ratios, config.CostRatio),
+		Levels: plan.Levels, Seed: config.Seed,
+	}
 	for i, p := range plan.Policies {
 		policy := report.Policy{Name: p.Name}
 		for j, o := range outcomes[i] {

@@ -95,7 +95,7 @@ func (r *Report) costs() string {
 		}
 		t.AppendRow(row)
 	}
-	return render("Total cost by cost ratio (what a miss costs, in idle unit-hours)", t)
+	return render("Total cost by cost ratio (what a miss costs, in running unit-hours)", t)
 }
 
 func (r *Report) atWaste() string {

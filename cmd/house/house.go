@@ -42,7 +42,7 @@ func ours() house {
 		homes: map[string][]string{
 			"github.com/asynkron/protoactor-go": {"actors/host", "cluster"},
 			"github.com/hashicorp/memberlist":   {"cluster"},
-			"github.com/cockroachdb/pebble":     {"persistence"},
+			"github.com/cockroachdb/pebble":     {"persistence", "bench/measure"}, // alone, it is the floor for a log
 			"go.etcd.io/raft":                   {"persistence"},
 			"gonum.org/v1/gonum": {
 				"actors/forecast", "actors/anomaly", "actors/plan", "actors/score", "bench/...",
@@ -50,6 +50,7 @@ func ours() house {
 			// actors/sim is host's twin: it carries the same messages.
 			"google.golang.org/protobuf": {
 				"messages", "actors", "actors/run", "actors/host", "actors/sim", "persistence", "cluster",
+				"bench/replay",
 			},
 			"github.com/spf13/cobra": {"cmd/..."},
 		},

@@ -90,7 +90,7 @@ func (a *app) root() *cobra.Command {
 	flags.BoolVarP(&a.quiet, "quiet", "q", false, "show no progress")
 	flags.TextVar(&a.logLevel, "log-level", slog.LevelInfo,
 		"least level that is logged to stderr: debug, info, warn, error")
-	root.AddCommand(a.demoCommand(), a.replayCommand(), a.traceCommand(), a.versionCommand())
+	root.AddCommand(a.benchCommand(), a.demoCommand(), a.replayCommand(), a.traceCommand(), a.versionCommand())
 	return root
 }
 

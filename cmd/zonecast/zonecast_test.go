@@ -41,6 +41,7 @@ func golden(t *testing.T, name, got string) {
 func TestHelp(t *testing.T) {
 	for name, args := range map[string][]string{
 		"help.txt":                {},
+		"help_bench.txt":          {"bench", "--help"},
 		"help_trace.txt":          {"trace", "--help"},
 		"help_trace_generate.txt": {"help", "trace", "generate"},
 		"help_trace_check.txt":    {"trace", "check", "-h"},
@@ -131,6 +132,35 @@ func TestTraceGenerate(t *testing.T) {
 	}
 }
 
+func TestBench(t *testing.T) {
+	t.Chdir(t.TempDir())
+	line := []string{"bench", "--only", "plan", "--seconds", "0.001", "--out", "results", "-q"}
+	code, out, err := command("", append(line, "--cpuprofile", "cpu.prof")...)
+	if code != exitOK || err != "" || !strings.HasPrefix(out, "plan\n") || !strings.Contains(out, "\n units of a window ") {
+		t.Errorf("%d, %s%s", code, out, err)
+	}
+	page, _ := os.ReadFile("results/plan.md")
+	if !strings.Contains(string(page), "Made by `zonecast bench --seconds 0.001 --only plan --out results` with go1.") {
+		t.Errorf("%s", page)
+	}
+	if profile, err := os.Stat("cpu.prof"); err != nil || profile.Size() == 0 {
+		t.Errorf("no profile: %v", err)
+	}
+	code, out, err = command("", append(line, "--json")...)
+	written, _ := os.ReadFile("results/plan.json")
+	for _, text := range []string{out, string(written)} {
+		var made benched
+		if bad := json.Unmarshal([]byte(text), &made); bad != nil || code != exitOK || made.CPUs < 1 ||
+			len(made.Groups) != 1 || made.Groups[0].Name != "plan" || made.Groups[0].Rows[0].WallRatio <= 0 {
+			t.Errorf("%d, %v, %s%s", code, bad, text, err)
+		}
+	}
+	if code, _, err := command("", "bench", "--only", "plan", "-q", "--out", "results/plan.md"); code != exitFailure ||
+		!strings.Contains(err, "not a directory") {
+		t.Errorf("%d, %s", code, err)
+	}
+}
+
 func TestWrongUsage(t *testing.T) {
 	t.Chdir(t.TempDir())
 	for line, want := range map[string]string{
@@ -140,6 +170,11 @@ func TestWrongUsage(t *testing.T) {
 		"trace info":                           "accepts 1 arg(s), received 0",
 		"trace info a b":                       "accepts 1 arg(s), received 2",
 		"version --log-level loud":             "slog: level string \"loud\"",
+		"bench faster":                         `unknown command "faster" for "zonecast bench"`,
+		"bench --only plan,chess":              `there is no group "chess"; there are replay, choice`,
+		"bench --seconds 0 --out a":            "a row of 0s, must take more than 0",
+		"bench --seconds NaN":                  "must take more than 0",
+		"bench --seconds 61":                   "at most 1m0s",
 		"trace generate --days 0":              "Days is 0, must be from 1",
 		"trace generate --days x":              "invalid argument \"x\"",
 		"trace generate --rhythm NaN":          "Rhythm is NaN, must be from 0 to 1",
