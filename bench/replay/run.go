@@ -188,7 +188,9 @@ func (d *driver) serveRow(row *trace.Row) error {
 // the time of day at which scoring begins.
 func (d *driver) crossDays(t span.Time) error {
 	if d.dayStart == 0 {
-		days := d.From.Sub(d.world.Now()) / span.Day
+		// The first day begins no later than the world, so that what stood ready before
+		// From is not counted after it.
+		days := (d.From.Sub(d.world.Now()) + span.Day - 1) / span.Day
 		d.dayStart = d.From.Add(-days * span.Day)
 	}
 	for end := d.dayStart.Add(span.Day); end <= t; end = end.Add(span.Day) {
