@@ -90,7 +90,10 @@ func (a *app) replay(ctx context.Context, o *replayOptions, rows *trace.Trace, z
 	}
 	from, err := rows.From(o.from)
 	if err != nil {
-		return inputError{err}
+		return usageError{fmt.Errorf("--from: %w", err)}
+	}
+	if o.days < 0 {
+		return usageError{fmt.Errorf("--days is %d, must be 0 (all) or more", o.days)}
 	}
 	config := o.config
 	config.Rows, config.Zones, config.From = lastDays(rows.Rows, o.days), zones, from

@@ -76,7 +76,10 @@ func (a *app) root() *cobra.Command {
 		SilenceErrors: true, SilenceUsage: true, // finish prints them, once
 		Args: cobra.NoArgs,
 		RunE: showHelp,
-		PersistentPreRunE: func(*cobra.Command, []string) error {
+		PersistentPreRunE: func(c *cobra.Command, _ []string) error {
+			if err := c.ValidateRequiredFlags(); err != nil { // cobra asks later, when errors are not of usage any more
+				return err
+			}
 			a.log = slog.New(slog.NewTextHandler(a.stderr, &slog.HandlerOptions{Level: a.logLevel}))
 			a.began = true
 			return nil
