@@ -115,10 +115,14 @@ func TestMapperNamesTheOrigin(t *testing.T) {
 func TestMapperCountsOwnFirm(t *testing.T) {
 	class, _ := actors.ClassOf(request(""))
 	for name, change := range map[string]func(*messages.ZoneDigest){
-		"own":           func(m *messages.ZoneDigest) { m.Firm = []*messages.UserFirm{{User: ann.ID, Amount: units(1)}} },
-		"another's":     func(m *messages.ZoneDigest) { m.Firm = []*messages.UserFirm{{User: bob.ID, Amount: units(1)}} },
-		"own pool's":    func(m *messages.ZoneDigest) { m.Pools = []*messages.PoolDigest{{Tenant: "default", Class: class, Firm: units(1)}} },
-		"other class's": func(m *messages.ZoneDigest) { m.Pools = []*messages.PoolDigest{{Tenant: "default", Class: "x", Firm: units(1)}} },
+		"own":       func(m *messages.ZoneDigest) { m.Firm = []*messages.UserFirm{{User: ann.ID, Amount: units(1)}} },
+		"another's": func(m *messages.ZoneDigest) { m.Firm = []*messages.UserFirm{{User: bob.ID, Amount: units(1)}} },
+		"own pool's": func(m *messages.ZoneDigest) {
+			m.Pools = []*messages.PoolDigest{{Tenant: "default", Class: class, Firm: units(1)}}
+		},
+		"other class's": func(m *messages.ZoneDigest) {
+			m.Pools = []*messages.PoolDigest{{Tenant: "default", Class: "x", Firm: units(1)}}
+		},
 		"other tenant's": func(m *messages.ZoneDigest) {
 			m.Pools = []*messages.PoolDigest{{Tenant: "other", Class: class, Firm: units(1)}}
 		},
