@@ -77,11 +77,21 @@ func TestSnapshots(t *testing.T) {
 			if a, b := answers(original, now, m), answers(c.fresh, now, m); a != b {
 				t.Errorf("%v, %T:\n%s\nbut from the snapshot\n%s", c.address, m, a, b)
 			}
-			if !bytes.Equal(stateOf(c.fresh), stateOf(original)) {
+			if !bytes.Equal(settled(c.fresh), settled(original)) {
 				t.Errorf("%v, after %T, is different", c.address, m)
 			}
 		}
 	}
+}
+
+// settled returns a machine's state without what a zone plans: one that was loaded
+// plans at once.
+func settled(m actors.Machine) []byte {
+	state := proto.Clone(m.Snapshot())
+	if z, ok := state.(*messages.ZoneState); ok {
+		z.Pools, z.Volumes, z.Ledger = nil, nil, nil
+	}
+	return messages.AppendRecord(nil, state)
 }
 
 // answers steps m and returns what users, tenants and callers are told; plans, and
