@@ -18,6 +18,7 @@ type simCache struct {
 	pulls    []*simData // oldest first
 	pinned   map[string]bool
 	at       span.Time
+	listed   []string // what names returned last; nil once that has changed
 }
 
 // simData is a dataset in the cache or on its way.
@@ -60,6 +61,7 @@ func (c *simCache) finish() {
 		if d.left > 0.5 { // less than a byte
 			return false
 		}
+		c.listed = nil
 		c.keep(d)
 		return true
 	})
@@ -94,6 +96,7 @@ func (c *simCache) keep(d *simData) {
 	})
 	c.held = append(c.held, d)
 	c.used += d.bytes
+	c.listed = nil
 }
 
 // read returns how a request finds its dataset and in how many ms it has it.
@@ -121,6 +124,7 @@ func (c *simCache) pull(now span.Time, name string, bytes int64) {
 		return
 	}
 	c.pulls = append(c.pulls, d)
+	c.listed = nil
 }
 
 // pin makes the cache hold these datasets, as far as they fit.
@@ -143,7 +147,10 @@ func (c *simCache) has(name string) bool {
 
 // names returns what is in the cache or on its way, sorted.
 func (c *simCache) names() []string {
-	var names []string
+	if c.listed != nil {
+		return c.listed
+	}
+	names := []string{}
 	for _, d := range c.held {
 		names = append(names, d.name)
 	}
@@ -151,5 +158,6 @@ func (c *simCache) names() []string {
 		names = append(names, d.name)
 	}
 	slices.Sort(names)
+	c.listed = names
 	return names
 }

@@ -234,7 +234,7 @@ func (u *User) enrolled(now span.Time, m *messages.Terms, out *Effects) {
 	if u.terms.GetVersion() >= m.GetVersion() {
 		return
 	}
-	if u.terms == nil {
+	if u.terms == nil && !u.config.Silent {
 		out.wake(wakeIntents, u.nextIntents(now))
 	}
 	u.commit(out, &messages.Enrolled{Terms: m})

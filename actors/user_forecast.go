@@ -19,6 +19,9 @@ const (
 	// intentChange is how much the next hours must change to be told anew.
 	intentChange = 0.10
 	intentNear   = 3 // slots that count as the next hours
+	// dormantAfter is how long after its last request a user says nothing more until
+	// it is back: what it would expect by then is next to nothing.
+	dormantAfter = 2 * span.Week
 )
 
 // told is what was last said of a zone: the requests expected in the next hours.
@@ -26,7 +29,7 @@ type told float64
 
 // tellIntents tells every zone that the user may visit what it expects to need.
 func (u *User) tellIntents(now span.Time, out *Effects) {
-	if u.learned.habits == nil || u.config.Silent {
+	if u.learned.habits == nil || u.config.Silent || now.Sub(u.learned.last) > dormantAfter {
 		return
 	}
 	u.tell(now, out, func(told, float64) bool { return true })

@@ -85,6 +85,9 @@ func (u *User) leaseEnded(now span.Time, m *messages.Ended, out *Effects) {
 
 // sweep records the end of leases that ended long enough ago without word.
 func (u *User) sweep(now span.Time, out *Effects) {
+	if len(u.order) == u.ended {
+		return
+	}
 	for _, id := range append([]string(nil), u.order...) {
 		p := u.placements[id]
 		if p != nil && p.over(int64(now.Add(-leaseGrace))) {

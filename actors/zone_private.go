@@ -26,7 +26,7 @@ type datasets struct {
 	habits *forecast.Habits // of the zone as a whole, for the case that users aren't heard
 	wanted []*messages.DatasetStage
 	expect forecast.Expectation
-	asOf   span.Time // the hour of expect; 0 after a request that it has not seen
+	asOf   span.Time // the hour for which wanted was chosen; 0 after a request
 }
 
 func (d *datasets) observe(at span.Time, zone string, m *messages.Demand) {
@@ -40,14 +40,17 @@ func (d *datasets) observe(at span.Time, zone string, m *messages.Demand) {
 	d.asOf = 0
 }
 
-// planPrivate decides what is made ready for users alone: once a window for
-// datasets, once an hour for volumes.
+// planPrivate decides what is made ready for users alone: for datasets once an hour
+// and after requests, for volumes once an hour.
 func (z *Zone) planPrivate(now span.Time, out *Effects) {
 	if z.config.NoPrefetch || z.spec.GetMode() != messages.Mode_MODE_ACT {
 		return
 	}
 	z.intents.forget(now)
-	z.planDatasets(now)
+	if hour := now.Floor(span.Hour); z.data.asOf != hour {
+		z.data.asOf = hour
+		z.planDatasets(now)
+	}
 	z.planVolumes(now, out)
 }
 
@@ -113,10 +116,7 @@ func (z *Zone) ownWishes(now span.Time) []expected {
 		return nil
 	}
 	e := &z.data.expect
-	if hour := now.Floor(span.Hour); z.data.asOf != hour {
-		z.data.asOf = hour
-		z.data.habits.Expect(now, span.Hour, int(dataAhead/span.Hour), e)
-	}
+	z.data.habits.Expect(now, span.Hour, int(dataAhead/span.Hour), e)
 	var list []expected
 	for _, zone := range e.Zones {
 		for _, d := range zone.Datasets {

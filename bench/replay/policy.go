@@ -29,8 +29,9 @@ type Policy struct {
 // factors are the settings of knobs that scale a plan.
 var factors = []float64{.25, .5, .75, 1, 1.5, 2, 3, 5}
 
-// eagerness are the settings of the factor on the price of a miss.
-var eagerness = []float64{.003, .01, .03, .1, .3, 1, 3, 10}
+// eagerness are the settings of the factor on the price of a miss: from where next to
+// nothing is staged to where more of it changes little.
+var eagerness = []float64{.015, .02, .03, .05, .1, .3, 1, 3}
 
 // Policies lists all policies in the order in which they are reported.
 func Policies() []Policy {

@@ -28,7 +28,6 @@ type request struct {
 	data    bool // it needs the facet
 	storage bool
 	started *messages.Started
-	refused bool
 }
 
 // tappedAgent is a simulated agent whose answers to Start are recorded.

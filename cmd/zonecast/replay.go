@@ -2,8 +2,10 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
 
 	"github.com/spf13/cobra"
 
@@ -21,6 +23,7 @@ type replayOptions struct {
 	days         int
 	sweep        bool
 	log          string
+	out          string
 	config       replay.Config
 }
 
@@ -73,6 +76,7 @@ func (a *app) replayCommand() *cobra.Command {
 	f.StringVar(&o.config.Starts, "starts", "container", "what a unit of compute is: container, vm, model")
 	f.Float64Var(&o.config.CostRatio, "cost-ratio", 10, "what a compute miss costs, in hours of a running unit")
 	f.Uint64Var(&o.config.Seed, "seed", 1, "of everything that is drawn")
+	f.StringVar(&o.out, "out", "", "file to write the JSON object to as well")
 	f.StringVar(&o.log, "log", "memory", "memory, or raft: the Raft core over a disk in memory, which must give the same counts")
 	for _, name := range []string{"trace", "zones"} {
 		if err := c.MarkFlagRequired(name); err != nil {
@@ -117,10 +121,24 @@ func (a *app) replay(ctx context.Context, o *replayOptions, rows *trace.Trace, z
 	if err != nil {
 		return err
 	}
+	if o.out != "" {
+		if err := writeJSON(o.out, result); err != nil {
+			return err
+		}
+	}
 	if a.json {
 		return a.print(result, "")
 	}
 	return result.Print(a.stdout, style)
+}
+
+// writeJSON writes v to a file, indented.
+func writeJSON(path string, v any) error {
+	b, err := json.MarshalIndent(v, "", "  ")
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(path, append(b, '\n'), 0o644)
 }
 
 // lastDays returns the rows of so many days before the last, all for 0.
