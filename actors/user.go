@@ -31,8 +31,9 @@ const (
 	// again; claimTries times, then the claim is cancelled.
 	resendAfter = span.Second
 	claimTries  = 5
-	// intentsEvery is how often a user tells zones what it expects to need.
-	intentsEvery = 6 * span.Hour
+	// intentsEvery is how often a user tells zones what it expects to need, beside
+	// when that has changed: half of the horizon, so that zones always know half a day.
+	intentsEvery = 12 * span.Hour
 )
 
 // Keys of a user's reminders.

@@ -16,6 +16,9 @@ import (
 const (
 	// dataAhead is how far ahead a dataset's requests count for its place in the cache.
 	dataAhead = span.Hour
+	// volumeLeast is the probability that a user comes within the hour below which
+	// nothing is prepared for it alone: hundreds of such users would take turns.
+	volumeLeast = 0.01
 	// volumesMax users' volumes are prepared in one zone at a time.
 	volumesMax = 256
 )
@@ -174,7 +177,7 @@ func (z *Zone) likelyUsers(now span.Time, hour span.Window) []*messages.VolumeSt
 	for _, m := range z.intents.byUser {
 		p, bytes := slot(m), m.GetStorageBytes()
 		hold := z.gibHour() / cacheDiscount * float64(bytes) / gib
-		if bytes > 0 && z.acts(m.GetTenant()) && plan.Private(p, saved*float64(z.secondMicros(m.GetTenant())), hold, span.Hour) {
+		if p >= volumeLeast && bytes > 0 && z.acts(m.GetTenant()) && plan.Private(p, saved*float64(z.secondMicros(m.GetTenant())), hold, span.Hour) {
 			list = append(list, candidate{m, p})
 		}
 	}

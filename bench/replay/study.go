@@ -50,7 +50,7 @@ type Measured struct {
 
 // gcPercent lets the heap grow more than usual between collections: a replay holds
 // little and makes much garbage.
-const gcPercent = 400
+const gcPercent = 800
 
 // job is one replay of a plan.
 type job struct {
