@@ -27,8 +27,8 @@ func TestNextChange(t *testing.T) {
 	if _, err := l.Claim(0, claim, span.Second); err != nil {
 		t.Fatal(err)
 	}
-	for now, want := range map[span.Time]span.Time{0: 5, 5: 10, 9: 10} {
-		if at := l.NextChange(now); at != want {
+	for now, want := range []span.Time{5, 5, 5, 5, 5, 10, 10} {
+		if at := l.NextChange(span.Time(now)); at != want {
 			t.Errorf("at %d the next change is at %d, want %d", now, at, want)
 		}
 	}
