@@ -186,9 +186,16 @@ func (z *Zone) acts(tenant string) bool {
 	return z.spec.GetMode() == messages.Mode_MODE_ACT && t != nil && t.GetMode() == messages.Mode_MODE_ACT
 }
 
-// most returns how many units of the pool the zone could ever hold.
+// most returns how many units of the pool the zone could ever hold, and its tenant's
+// quota permits.
 func (z *Zone) most(p *pool) int {
-	return int(min(units(VectorOf(z.spec.GetCapacity()).PerMille(z.overcommit()), p.unit), unitsMax))
+	room := VectorOf(z.spec.GetCapacity()).PerMille(z.overcommit())
+	VectorOf(z.tenants[p.holder.Tenant].GetQuota()).Each(func(name string, limit int64) {
+		if limit > 0 {
+			room = room.With(name, min(room.Of(name), limit))
+		}
+	})
+	return int(units(room, p.unit))
 }
 
 // units returns how many of unit fit in amount.

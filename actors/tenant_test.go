@@ -112,3 +112,17 @@ func TestTenantThatComesLater(t *testing.T) {
 	s.done(s.ask(late, &messages.PutTenant{RequestId: "p", Spec: &messages.TenantSpec{}}))
 	s.placed(actors.Address{Kind: actors.KindUser, ID: "late/eve"}, request("r1"))
 }
+
+// A quota limits what a tenant's users reserve firmly in one window, too; softly they
+// may ask for more.
+func TestQuotaOfReservations(t *testing.T) {
+	s := tell(t, actors.ZoneConfig{Eagerness: 1e-9})
+	s.build("london", spec(london, units(9)))
+	s.putTenant(&messages.TenantSpec{Quotas: []*messages.ZoneQuota{{Zone: "london", Quota: &messages.Vector{CpuMillicores: 1000}}}})
+	s.placed(ann, request("r1")) // makes the zone ask for the terms
+	s.reserved("london", reserve(s, ann.ID, "lunch", 2, messages.Tier_TIER_FIRM))
+	s.reserved("london", reserve(s, ann.ID, "lunch", 1, messages.Tier_TIER_FIRM)) // in place of the first
+	s.reserved("london", reserve(s, bob.ID, "lunch", 1, messages.Tier_TIER_FIRM))
+	s.refused(s.ask(zone("london"), reserve(s, bob.ID, "tea", 1, messages.Tier_TIER_FIRM)), messages.Code_CODE_EXHAUSTED, "quota")
+	s.reserved("london", reserve(s, bob.ID, "tea", 1, messages.Tier_TIER_SOFT))
+}

@@ -58,7 +58,7 @@ func (z *Zone) admit(now span.Time, m *messages.Claim, terms *messages.SetTenant
 		if z.drain {
 			return &messages.ZoneReason{Reason: "the zone is draining"}
 		}
-		if over := z.overQuota(now, m, terms); over != nil {
+		if over := z.overQuota(m, terms); over != nil {
 			return over
 		}
 	}
@@ -84,7 +84,7 @@ func reasonOf(err error) *messages.ZoneReason {
 }
 
 // overQuota returns a reason if the tenant would hold more here than it grants.
-func (z *Zone) overQuota(now span.Time, m *messages.Claim, terms *messages.SetTenant) *messages.ZoneReason {
+func (z *Zone) overQuota(m *messages.Claim, terms *messages.SetTenant) *messages.ZoneReason {
 	quota := VectorOf(terms.GetQuota())
 	if quota.IsZero() {
 		return nil
@@ -95,6 +95,30 @@ func (z *Zone) overQuota(now span.Time, m *messages.Claim, terms *messages.SetTe
 			held = held.Plus(VectorOf(c.GetClaim().GetRequest().GetNeed()))
 		}
 	}
+	return beyondQuota(m.GetTenant(), held, quota)
+}
+
+// reservedOverQuota returns a reason if the tenant's users would have more reserved
+// firmly in a window than it grants. What they claim draws on that, so it is held to
+// the quota by itself.
+func (z *Zone) reservedOverQuota(r ledger.Reservation) *messages.ZoneReason {
+	quota := VectorOf(z.tenants[r.Holder.Tenant].GetQuota())
+	if quota.IsZero() || r.Tier != ledger.Firm {
+		return nil
+	}
+	held := r.Amount
+	for _, other := range z.books.State().Reservations {
+		replaced := other.Holder == r.Holder && other.ID == r.ID && other.Window == r.Window
+		if other.Holder.Tenant == r.Holder.Tenant && other.Tier == ledger.Firm && !other.Holder.Pool &&
+			other.Window.Overlaps(r.Window) && !replaced {
+			held = held.Plus(other.Amount)
+		}
+	}
+	return beyondQuota(r.Holder.Tenant, held, quota)
+}
+
+// beyondQuota returns a reason if held is more than quota in a resource that has one.
+func beyondQuota(tenant string, held, quota resource.Vector) *messages.ZoneReason {
 	var short resource.Vector
 	quota.Each(func(name string, limit int64) {
 		if over := held.Of(name) - limit; limit > 0 && over > 0 {
@@ -105,7 +129,7 @@ func (z *Zone) overQuota(now span.Time, m *messages.Claim, terms *messages.SetTe
 		return nil
 	}
 	return &messages.ZoneReason{
-		Reason:    "the quota of tenant " + m.GetTenant() + " is used up: release something or raise the quota",
+		Reason:    "the quota of tenant " + tenant + " is used up: release something or raise the quota",
 		Shortfall: VectorMessage(short),
 	}
 }
@@ -260,19 +284,26 @@ func (z *Zone) reserve(now span.Time, m *messages.Reserve, from Address, out *Ef
 		out.reply(m.GetRequestId(), refusal(messages.Code_CODE_INVALID, "the tier must be soft or firm"))
 		return
 	}
+	if over := z.reservedOverQuota(reservationOf(m)); over != nil {
+		z.refuseReserve(m, messages.Code_CODE_EXHAUSTED, over, out)
+		return
+	}
 	// Reserving is idempotent: folding the record reserves the same again.
 	if err := z.books.Reserve(now, reservationOf(m)); err != nil {
 		code := messages.Code_CODE_INVALID
 		if errors.Is(err, ledger.ErrFull) || errors.Is(err, ledger.ErrTooMany) {
 			code = messages.Code_CODE_EXHAUSTED
 		}
-		reason := reasonOf(err)
-		reason.Zone = z.id
-		out.reply(m.GetRequestId(), &messages.Error{Code: code, Text: err.Error(), Zones: []*messages.ZoneReason{reason}})
+		z.refuseReserve(m, code, reasonOf(err), out)
 		return
 	}
 	z.commit(out, &messages.ReservationPut{Reserve: m, AtMs: int64(now)})
 	out.reply(m.GetRequestId(), &messages.Reserved{Reservation: m.GetReservation(), Tier: m.GetTier()})
+}
+
+func (z *Zone) refuseReserve(m *messages.Reserve, code messages.Code, reason *messages.ZoneReason, out *Effects) {
+	reason.Zone = z.id
+	out.reply(m.GetRequestId(), &messages.Error{Code: code, Text: reason.GetReason(), Zones: []*messages.ZoneReason{reason}})
 }
 
 func reservationOf(m *messages.Reserve) ledger.Reservation {
