@@ -9,7 +9,9 @@ import (
 )
 
 // simCache is a zone's cache of datasets: what the zone wants comes first, the
-// rest of the room goes to what was used last. Pulls share the zone's rate.
+// rest of the room goes to what was used last. Pulls share the zone's rate; what is
+// wanted ahead is pulled one by one, so that a request never waits behind more than
+// one of them.
 type simCache struct {
 	capacity int64
 	perMs    float64 // bytes pulled per ms, by all pulls together
@@ -17,6 +19,8 @@ type simCache struct {
 	held     []*simData // least recently used first
 	pulls    []*simData // oldest first
 	pinned   map[string]bool
+	ahead    []*messages.DatasetStage // pinned and yet to be pulled
+	fetching *simData                 // the one of them that is being pulled
 	at       span.Time
 	listed   []string // what names returned last; nil once that has changed
 }
@@ -63,8 +67,12 @@ func (c *simCache) finish() {
 		}
 		c.listed = nil
 		c.keep(d)
+		if d == c.fetching {
+			c.fetching = nil
+		}
 		return true
 	})
+	c.fetch(c.at)
 }
 
 // nextReady returns when the next pull will end.
@@ -116,15 +124,17 @@ func (c *simCache) read(now span.Time, name string, bytes int64) (messages.Outco
 	return messages.Outcome_OUTCOME_MISSED, float64(bytes) * float64(max(len(c.pulls), 1)) / c.perMs
 }
 
-func (c *simCache) pull(now span.Time, name string, bytes int64) {
+// pull begins to pull a dataset and returns it; nil if it is there at once.
+func (c *simCache) pull(now span.Time, name string, bytes int64) *simData {
 	c.at = max(c.at, now)
 	d := &simData{name: name, bytes: bytes, left: float64(bytes)}
 	if bytes <= 0 {
 		c.keep(d)
-		return
+		return nil
 	}
 	c.pulls = append(c.pulls, d)
 	c.listed = nil
+	return d
 }
 
 // pin makes the cache hold these datasets, as far as they fit.
@@ -133,9 +143,17 @@ func (c *simCache) pin(now span.Time, wanted []*messages.DatasetStage) {
 	for _, w := range wanted {
 		c.pinned[w.GetDataset()] = true
 	}
-	for _, w := range wanted {
-		if !c.has(w.GetDataset()) {
-			c.pull(now, w.GetDataset(), w.GetBytes())
+	c.ahead = append(c.ahead[:0:0], wanted...)
+	c.fetch(now)
+}
+
+// fetch begins the next pull of what is wanted ahead, unless one is under way.
+func (c *simCache) fetch(now span.Time) {
+	for c.fetching == nil && len(c.ahead) > 0 {
+		next := c.ahead[0]
+		c.ahead = c.ahead[1:]
+		if !c.has(next.GetDataset()) {
+			c.fetching = c.pull(now, next.GetDataset(), next.GetBytes())
 		}
 	}
 }

@@ -16,6 +16,9 @@ import (
 const (
 	// dataAhead is how far ahead a dataset's requests count for its place in the cache.
 	dataAhead = span.Hour
+	// cachedWorth is how much more a dataset counts that is in the cache already: to
+	// exchange it costs a pull, which slows down those that requests wait for.
+	cachedWorth = 1.25
 	// volumeLeast is the probability that a user comes within the hour below which
 	// nothing is prepared for it alone: hundreds of such users would take turns.
 	volumeLeast = 0.01
@@ -28,6 +31,7 @@ const (
 type datasets struct {
 	habits *forecast.Habits // of the zone as a whole, for the case that users aren't heard
 	wanted []*messages.DatasetStage
+	trial  cacheTrial
 	expect forecast.Expectation
 	asOf   span.Time // the hour for which wanted was chosen; 0 after a request
 }
@@ -36,6 +40,7 @@ func (d *datasets) observe(at span.Time, zone string, m *messages.Demand) {
 	if d.habits == nil {
 		d.habits = forecast.NewHabits(at, 0)
 	}
+	d.trial.observe(m.GetDataset(), m.GetDatasetBytes())
 	d.habits.Observe(forecast.Visit{
 		At: at, Zone: zone, Dataset: m.GetDataset(),
 		Duration: span.Duration(m.GetDurationMs()), Bytes: m.GetDatasetBytes(),
@@ -58,7 +63,8 @@ func (z *Zone) planPrivate(now span.Time, out *Effects) {
 }
 
 // planDatasets chooses what the cache is to hold whatever else is asked for: the
-// datasets whose requests in the time ahead save most per byte.
+// datasets whose requests in the time ahead save most per byte; nothing while the
+// plain cache would have served the last requests better.
 func (z *Zone) planDatasets(now span.Time) {
 	wishes := z.wishes(now)
 	second := float64(DefaultSecondMicros)
@@ -69,20 +75,26 @@ func (z *Zone) planDatasets(now span.Time) {
 	for i, w := range wishes {
 		seconds := float64(w.bytes) / z.starts().GetPullBytesPerSecond()
 		items[i] = plan.Dataset{Bytes: w.bytes, Value: w.rate * seconds * second}
+		if _, cached := slices.BinarySearch(z.report.GetDatasets(), w.name); cached {
+			items[i].Value *= cachedWorth
+		}
 	}
 	hold := z.gibHour() / cacheDiscount
 	chosen := plan.Datasets(nil, items, z.spec.GetCacheBytes(), hold)
 	slices.Sort(chosen) // by name, so that a mere change of rank is no change
-	same := slices.EqualFunc(chosen, z.data.wanted, func(c int, d *messages.DatasetStage) bool {
-		return wishes[c].name == d.GetDataset() && wishes[c].bytes == d.GetBytes()
-	})
-	if same {
-		return
-	}
-	z.stale = true
-	z.data.wanted = make([]*messages.DatasetStage, len(chosen))
+	planned := make([]*messages.DatasetStage, len(chosen))
 	for i, c := range chosen {
-		z.data.wanted[i] = &messages.DatasetStage{Dataset: wishes[c].name, Bytes: wishes[c].bytes}
+		planned[i] = &messages.DatasetStage{Dataset: wishes[c].name, Bytes: wishes[c].bytes}
+	}
+	z.data.trial.choose(z.spec.GetCacheBytes(), planned)
+	if !z.data.trial.holds() {
+		planned = nil
+	}
+	same := slices.EqualFunc(planned, z.data.wanted, func(a, b *messages.DatasetStage) bool {
+		return a.GetDataset() == b.GetDataset() && a.GetBytes() == b.GetBytes()
+	})
+	if !same {
+		z.stale, z.data.wanted = true, planned
 	}
 }
 
