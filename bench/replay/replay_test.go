@@ -61,7 +61,10 @@ func mustRun(t testing.TB, c *Config, p Policy, knob float64) Outcome {
 
 // Every scored request is counted once in every facet that it needs.
 func TestEveryRequestCountsOnce(t *testing.T) {
-	c := small(t, func(g *generate.Config) { g.Crowded = .2 })
+	c := small(t, func(g *generate.Config) { g.PerDay = 8 })
+	for i := range c.Zones {
+		c.Zones[i].Capacity.CPU = 500 // one request at a time
+	}
 	var want [4]int // of compute, data, connection, storage
 	for _, r := range c.Rows {
 		if r.At >= c.From {
