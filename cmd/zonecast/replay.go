@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -129,7 +130,23 @@ func (a *app) replay(ctx context.Context, o *replayOptions, rows *trace.Trace, z
 	if a.json {
 		return a.print(result, "")
 	}
+	style.Plot = plotted(policies)
 	return result.Print(a.stdout, style)
+}
+
+// plotted returns the policies whose frontiers say most in one plot, of those that
+// were replayed; nil for all of a few.
+func plotted(policies []replay.Policy) []string {
+	if len(policies) <= report.MaxPlotted {
+		return nil
+	}
+	var names []string
+	for _, p := range policies {
+		if slices.Contains([]string{"predictive", "zone-only", "scheduled", "histogram", "keep-alive", "last-week"}, p.Name) {
+			names = append(names, p.Name)
+		}
+	}
+	return names
 }
 
 // writeJSON writes v to a file, indented.
