@@ -34,6 +34,9 @@ const (
 	// intentsEvery is how often a user tells zones what it expects to need, beside
 	// when that has changed: half of the horizon, so that zones always know half a day.
 	intentsEvery = 12 * span.Hour
+	// roundEvery is how often it looks after what nobody told it: leases that have
+	// ended, terms that have changed.
+	roundEvery = intentsEvery / 2
 )
 
 // Keys of a user's reminders.
@@ -203,23 +206,31 @@ func (u *User) woken(now span.Time, m *messages.Woken, out *Effects) {
 		u.resend(now, out)
 	case wakeIntents:
 		u.sweep(now, out)
-		u.tellIntents(now, out)
+		if u.tells(now) {
+			u.tellIntents(now, out)
+		}
 		// The tenant's terms may have changed: it doesn't know its users.
 		out.send(Address{KindTenant, u.tenant}, &messages.Enroll{User: u.id})
-		out.wake(wakeIntents, u.nextIntents(now))
+		out.wake(wakeIntents, u.nextRound(now))
 	}
 }
 
-// nextIntents spreads the users' rounds over the period, each at its own phase.
-func (u *User) nextIntents(now span.Time) span.Time {
+// phase spreads the users' rounds over the period, each at its own.
+func (u *User) phase() span.Duration {
 	h := fnv.New64a()
 	h.Write([]byte(u.id))
-	phase := span.Duration(h.Sum64() % uint64(intentsEvery))
-	next := now.Floor(intentsEvery).Add(phase)
-	for next <= now {
-		next = next.Add(intentsEvery)
-	}
-	return next
+	return span.Duration(h.Sum64() % uint64(intentsEvery))
+}
+
+// nextRound returns when the user's next round is.
+func (u *User) nextRound(now span.Time) span.Time {
+	return now.Add(-u.phase()).Floor(roundEvery).Add(u.phase() + roundEvery)
+}
+
+// tells reports whether the round at now is one of those that tell intents: every
+// second one.
+func (u *User) tells(now span.Time) bool {
+	return now.Add(-u.phase()).Floor(roundEvery) == now.Add(-u.phase()).Floor(intentsEvery)
 }
 
 // enrolled takes the tenant's terms and goes on with what waited for them.
@@ -236,7 +247,7 @@ func (u *User) enrolled(now span.Time, m *messages.Terms, out *Effects) {
 		return
 	}
 	if u.terms == nil && !u.config.Silent {
-		out.wake(wakeIntents, u.nextIntents(now))
+		out.wake(wakeIntents, u.nextRound(now))
 	}
 	u.commit(out, &messages.Enrolled{Terms: m})
 	for _, id := range u.asked {
