@@ -22,7 +22,7 @@ func realTrace(t testing.TB) (*trace.Trace, []trace.Zone) {
 	rows, err := trace.Read(filepath.Join(dir, "traces/nyc_visits.csv.gz"), trace.Options{})
 	if err != nil {
 		if os.Getenv("CI") == "" && os.IsNotExist(err) {
-			t.Skipf("TestRealTrace needs the real trace: %v", err)
+			t.Skipf("%s needs the real trace: %v", t.Name(), err)
 		}
 		t.Fatal(err)
 	}
